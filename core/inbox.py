@@ -1,0 +1,229 @@
+"""What came in: masked, then accepted once under the next place of its conversation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from core.model import (
+    Author,
+    ChannelId,
+    ConversationId,
+    Inbound,
+    InboxId,
+    Seq,
+)
+from core.store import UPSERTS, Store, upsert
+from core.tables import (
+    address,
+    channel,
+    contact,
+    conversation,
+    conversation_seq,
+    inbox,
+    message,
+    secret,
+    unsupported,
+)
+from core.vault import Masked, Vault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """A message is in the ledger; `duplicate` if an earlier delivery had brought it."""
+
+    conversation: ConversationId
+    inbox_id: InboxId
+    seq: Seq
+    duplicate: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """A message as it will be stored: masked, its sender sealed."""
+
+    conversation: ConversationId
+    channel: ChannelId
+    kind: str
+    sealed: bytes
+    inbound: Inbound
+    masked: Masked
+    payload: str
+    raw: Any
+    now: datetime
+
+
+class Inbox:
+    """The door's side: puts messages into the ledger, personal data masked before anything is stored."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._known: set[str] = set()  # conversations that surely have their rows
+
+    async def accept(self, *, channel: ChannelId, kind: str, inbound: Inbound, now: datetime) -> Accepted:
+        """Commits `inbound` under the next seq of its conversation; LedgerBusy if that could not be done.
+
+        `kind` is the channel's kind. A second delivery (same channel, sender and external id) changes nothing and
+        gives the first one's place.
+        """
+        row = self._row(channel, kind, inbound, now)
+        known = row.conversation in self._known
+        accepted = await self._store.write(lambda conn: _accept(conn, row, known=known))
+        if len(self._known) > 500_000:  # about 60 MB; forgetting costs three statements per conversation
+            self._known.clear()
+        self._known.add(row.conversation)
+        return accepted
+
+    async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime) -> None:
+        """Keeps a request that is the platform's but no message we handle, masked."""
+        masked = self._vault.mask_tree(raw)
+        await self._store.write(
+            lambda conn: (
+                conn.execute(insert(unsupported).values(channel_id=channel, reason=reason, raw=masked, received_at=now))
+                and None
+            )
+        )
+
+    async def stop(self, *, channel: ChannelId, sender: str, now: datetime) -> None:
+        """Notes that this address wants no proactive messages any more; an address we never met stays unknown."""
+        conversation_id = self._vault.conversation_id(channel, sender)
+        await self._store.write(lambda conn: stop(conn, conversation_id, now))
+
+    def _row(self, channel: ChannelId, kind: str, inbound: Inbound, now: datetime) -> _Row:
+        conversation_id = self._vault.conversation_id(channel, inbound.sender)
+        inbound = replace(inbound, text=_storable(inbound.text), external_id=_storable(inbound.external_id))
+        return _Row(
+            conversation=conversation_id,
+            channel=channel,
+            kind=kind,
+            sealed=b"" if conversation_id in self._known else self._vault.seal(inbound.sender, context=conversation_id),
+            inbound=inbound,
+            masked=self._vault.mask(inbound.text),
+            payload=self._vault.mask(inbound.payload).text if inbound.payload else "",
+            raw=self._vault.mask_tree(inbound.raw) if inbound.raw else None,
+            now=now,
+        )
+
+
+def _storable(text: str) -> str:
+    """`text` without what no database keeps: NUL, and halves of characters that belong to nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode()
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def next_seq(conn: Connection, conversation_id: str, count: int = 1) -> int:
+    """Takes `count` places at the end of a conversation and returns the first.
+
+    The counter's row stays locked until the commit, so places become visible in their own order; a serial id as a
+    cursor lost 75 of 400 rows.
+    """
+    statement = _SEQ[conn.dialect.name]
+    return conn.execute(statement, {"c": conversation_id, "k": count}).scalar_one() - count + 1
+
+
+def _seq(dialect: str) -> Any:
+    row = UPSERTS[dialect](conversation_seq).values(conversation_id=bindparam("c"), n=bindparam("k"))
+    return row.on_conflict_do_update(
+        index_elements=["conversation_id"], set_={"n": conversation_seq.c.n + row.excluded.n}
+    ).returning(conversation_seq.c.n)
+
+
+_SEQ = {name: _seq(name) for name in UPSERTS}
+_SEEN = select(inbox.c.id, inbox.c.seq).where(
+    inbox.c.conversation_id == bindparam("c"), inbox.c.external_id == bindparam("e")
+)
+_INBOX = {
+    name: _insert(inbox).on_conflict_do_nothing(index_elements=["conversation_id", "external_id"]).returning(inbox.c.id)
+    for name, _insert in UPSERTS.items()
+}
+_MESSAGE = insert(message)
+
+
+def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
+    if not known:
+        _make_conversation(conn, row)
+    where = {"c": row.conversation, "e": row.inbound.external_id}
+    seen = conn.execute(_SEEN, where).one_or_none()
+    if seen is None:
+        seq = next_seq(conn, row.conversation)
+        inbox_id = conn.execute(
+            _INBOX[conn.dialect.name],
+            {
+                "conversation_id": row.conversation,
+                "seq": seq,
+                "external_id": row.inbound.external_id,
+                "language_hint": row.inbound.language,
+                "raw": row.raw,
+                "next_try_at": row.now,
+                "received_at": row.now,
+            },
+        ).scalar_one_or_none()
+        if inbox_id is not None:
+            _store_message(conn, row, seq)
+            return Accepted(conversation=row.conversation, inbox_id=InboxId(inbox_id), seq=Seq(seq), duplicate=False)
+        # Two deliveries met in two transactions; the other one was first. Its place is ours, the seq stays unused.
+        seen = conn.execute(_SEEN, where).one()
+    return Accepted(conversation=row.conversation, inbox_id=InboxId(seen.id), seq=Seq(seen.seq), duplicate=True)
+
+
+def _store_message(conn: Connection, row: _Row, seq: int) -> None:
+    inbound = row.inbound
+    conn.execute(
+        _MESSAGE,
+        {
+            "conversation_id": row.conversation,
+            "seq": seq,
+            "author": Author.CONTACT.value,
+            "kind": inbound.kind.value,
+            "text": row.masked.text,
+            "payload": row.payload,
+            "attachments": [asdict(a) for a in inbound.attachments] or None,
+            "external_id": inbound.external_id,
+            "created_at": row.now,
+        },
+    )
+    for hidden in row.masked.secrets:
+        conn.execute(
+            insert(secret).values(
+                ref=hidden.ref,
+                conversation_id=row.conversation,
+                kind=hidden.kind,
+                fingerprint=hidden.fingerprint,
+                sealed=hidden.sealed,
+                created_at=row.now,
+            )
+        )
+
+
+def _make_conversation(conn: Connection, row: _Row) -> None:
+    def add(table: Any, **values: Any) -> None:
+        conn.execute(upsert(conn, table).values(**values).on_conflict_do_nothing())
+
+    add(channel, id=row.channel, kind=row.kind, created_at=row.now)
+    add(conversation, id=row.conversation, channel_id=row.channel, created_at=row.now)
+    # One address, one contact, until a case or a person joins several.
+    add(contact, id=row.conversation, created_at=row.now)
+    add(
+        address,
+        conversation_id=row.conversation,
+        contact_id=row.conversation,
+        kind=row.kind,
+        sealed=row.sealed,
+        created_at=row.now,
+    )
+
+
+def stop(conn: Connection, conversation_id: ConversationId, now: datetime) -> None:
+    """No proactive messages to this conversation's address from `now` on."""
+    conn.execute(
+        update(address)
+        .where(address.c.conversation_id == conversation_id, address.c.stopped_at.is_(None))
+        .values(stopped_at=now)
+    )

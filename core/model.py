@@ -1,0 +1,201 @@
+"""The words of the house: plain frozen values that every room shares and that know nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, NewType
+
+ChannelId = NewType("ChannelId", str)
+ConversationId = NewType("ConversationId", str)
+InboxId = NewType("InboxId", int)
+OutboxId = NewType("OutboxId", int)
+Seq = NewType("Seq", int)  # position in one conversation's transcript, 1, 2, 3 …
+
+Language = Literal["zh", "en"]
+Owner = Literal["bot", "seat"]
+
+
+class MessageKind(StrEnum):
+    """What a consumer's message is made of; the brain sees the same words."""
+
+    TEXT = "text"
+    PAYLOAD = "payload"  # one of our own buttons was pressed
+    ATTACHMENT = "attachment"
+    FOLLOWED = "followed"  # the consumer opened or subscribed to the channel
+    LOCATION = "location"
+
+
+class Author(StrEnum):
+    CONTACT = "contact"
+    BOT = "bot"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class DeliveryState(StrEnum):
+    """Where an outbox row stands. States only move forward, in the order of `DELIVERY_ORDER`."""
+
+    READY = "ready"
+    SENDING = "sending"  # marked durably before the platform is called
+    UNKNOWN = "unknown"  # the call was cut off: the platform may or may not have it
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"  # the platform refused it, or the contact stopped us
+    PARKED = "parked"  # gave up after the last try; an alarm was raised
+    WITHHELD = "withheld"  # a bot reply that a takeover overtook; never sent
+
+
+DELIVERY_ORDER: dict[DeliveryState, int] = {
+    DeliveryState.READY: 0,
+    DeliveryState.SENDING: 1,
+    DeliveryState.UNKNOWN: 2,
+    DeliveryState.SENT: 3,
+    DeliveryState.DELIVERED: 4,
+    DeliveryState.READ: 5,
+    DeliveryState.FAILED: 6,
+    DeliveryState.PARKED: 6,
+    DeliveryState.WITHHELD: 6,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file that came with a message: where the platform keeps it and what it says it is."""
+
+    media_type: str
+    url: str
+    name: str = ""
+    size: int | None = None  # bytes, as the platform claims
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inbound:
+    """One message from a consumer, as a channel's `parse` gives it: nothing is masked yet."""
+
+    sender: str = field(repr=False)  # the platform's id of the contact on this channel; never stored in clear
+    external_id: str  # the platform's id of the message: same id, same message
+    kind: MessageKind = MessageKind.TEXT
+    text: str = field(default="", repr=False)
+    payload: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    language: str = ""  # what the platform knows of the contact's language; "" if nothing
+    raw: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """The platform's later word on one of our messages."""
+
+    outbox_id: int | None  # our own id where the platform echoes it …
+    external_id: str  # … else the platform's
+    state: DeliveryState
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stopped:
+    """The contact does not want proactive messages on this channel any more."""
+
+    sender: str = field(repr=False)
+
+
+Event = Inbound | Receipt | Stopped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Button:
+    """A quick reply: what the consumer sees, and the payload that comes back when it is chosen."""
+
+    title: str
+    payload: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Say:
+    """Something to tell the consumer: exactly one of a response key, an FAQ entry or a person's own text."""
+
+    key: str = ""
+    args: dict[str, Any] = field(default_factory=dict[str, Any])
+    faq: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """What a `Say` became in one language."""
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    source: str = ""  # for an FAQ answer: its basis, date and review mark, as one line
+    entry: str = ""  # FAQ entry id, "" for other sentences
+    entry_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outbound:
+    """One message on its way to a platform; `address` is the sender id that `parse` once gave."""
+
+    id: int
+    address: str = field(repr=False)
+    text: str = field(repr=False)
+    buttons: tuple[Button, ...] = ()
+    in_reply_to: str = ""  # external id of the message it answers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """The platform took it."""
+
+    external_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a channel kind can carry; the brain is told, and `_text.py` renders to it."""
+
+    free_text: bool = True
+    buttons: bool = False
+    attachments: bool = False
+    receipts: bool = False
+    text_max: int = 4000  # characters in one message
+    live: bool = False  # the client reads the ledger after its last seq: a commit is the delivery
+    resend_unknown: bool = True  # after a crash between call and mark: send again, or leave it unknown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """One open inbox row as the worker sees it, with what its conversation knew when the lease was taken."""
+
+    inbox_id: InboxId
+    conversation: ConversationId
+    channel: ChannelId
+    seq: Seq
+    external_id: str
+    kind: MessageKind
+    text: str  # masked
+    payload: str
+    attachments: tuple[Attachment, ...]
+    language_hint: str
+    received_at: datetime
+    attempts: int  # tries that failed before this one
+    held: bool  # a holding sentence was already sent for this message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The right to apply turns of one conversation, until `fence` is raised by somebody else."""
+
+    conversation: ConversationId
+    channel: ChannelId
+    fence: int
+    epoch: int
+    owner: Owner
+    language: Language | Literal[""]  # chosen by the consumer
+    spoken: Language | Literal[""]  # of the last message whose language showed
+    state: bytes | None  # the brain's, packed
+    visit: int | None
+    last_at: datetime | None  # when the conversation last saw a turn
+    turns: tuple[Turn, ...]  # open messages by seq

@@ -1,0 +1,338 @@
+"""What must go out: put once by its cause, sent in order under a lease of its own, followed by receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from core.inbox import next_seq
+from core.model import (
+    DELIVERY_ORDER,
+    Author,
+    Button,
+    ChannelId,
+    ConversationId,
+    DeliveryState,
+    MessageKind,
+    OutboxId,
+    Receipt,
+    Rendered,
+    Seq,
+)
+from core.tables import IS_WAITING, address, conversation, message, outbox
+from core.turns import FREE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One message of a transcript as a client may see it."""
+
+    seq: Seq
+    author: Author
+    kind: MessageKind
+    text: str
+    payload: str
+    buttons: tuple[Button, ...]
+    source: str
+    entry: str
+    external_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """One row to send, marked as being sent before anybody calls the platform."""
+
+    id: OutboxId
+    seq: Seq
+    sealed: bytes  # the address; its context is the conversation id
+    text: str
+    buttons: tuple[Button, ...]
+    source: str
+    in_reply_to: str
+    attempts: int  # tries that failed before this one
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendLease:
+    """The right to send one conversation's messages until `fence` moves on; `parcel` is the one to send now."""
+
+    conversation: ConversationId
+    channel: ChannelId
+    fence: int
+    parcel: Parcel
+
+
+_MESSAGE = insert(message)
+_OUTBOX = insert(outbox)
+
+
+def put(
+    conn: Connection,
+    conversation_id: ConversationId,
+    items: list[Rendered],
+    *,
+    cause: str,
+    author: Author,
+    now: datetime,
+    live: bool,
+    epoch: int | None = None,
+    in_reply_to: str = "",
+) -> None:
+    """Writes `items` at the end of the transcript and into the outbox as `<cause>:0`, `<cause>:1` …
+
+    A cause that is there already is an IntegrityError: nothing is said twice. `live`: the client reads the ledger
+    itself, so the commit is the delivery and the rows are born `sent`.
+    """
+    if not items:
+        return
+    first = next_seq(conn, conversation_id, len(items))
+    # Every row names the same columns in the same order: one statement, executed for all.
+    conn.execute(
+        _MESSAGE,
+        [
+            {
+                "conversation_id": conversation_id,
+                "seq": first + n,
+                "author": author.value,
+                "kind": MessageKind.TEXT.value,
+                "text": item.text,
+                "buttons": [{"title": b.title, "payload": b.payload} for b in item.buttons] or None,
+                "source": item.source,
+                "entry": item.entry,
+                "entry_version": item.entry_version,
+                "created_at": now,
+            }
+            for n, item in enumerate(items)
+        ],
+    )
+    conn.execute(
+        _OUTBOX,
+        [
+            {
+                "conversation_id": conversation_id,
+                "seq": first + n,
+                "cause": f"{cause}:{n}",
+                "epoch": epoch,
+                "in_reply_to": in_reply_to,
+                "state": (DeliveryState.SENT if live else DeliveryState.READY).value,
+                "next_try_at": now,
+                "created_at": now,
+                "sent_at": now if live else None,
+            }
+            for n in range(len(items))
+        ],
+    )
+
+
+def _buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
+    return tuple(Button(title=b["title"], payload=b["payload"]) for b in raw or ())
+
+
+_TRANSCRIPT = (
+    select(message)
+    .where(message.c.conversation_id == bindparam("c"), message.c.seq > bindparam("after"))
+    .order_by(message.c.seq)
+    .limit(bindparam("n"))
+)
+
+
+def transcript(conn: Connection, conversation_id: ConversationId, *, after: int, limit: int = 200) -> list[Line]:
+    """Up to `limit` messages after seq `after`, in order."""
+    rows = conn.execute(_TRANSCRIPT, {"c": conversation_id, "after": after, "n": limit})
+    return [
+        Line(
+            seq=Seq(row.seq),
+            author=Author(row.author),
+            kind=MessageKind(row.kind),
+            text=row.text,
+            payload=row.payload,
+            buttons=_buttons(row.buttons),
+            source=row.source,
+            entry=row.entry,
+            external_id=row.external_id,
+            at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+_OFFERED = (
+    select(message.c.buttons)
+    .where(message.c.conversation_id == bindparam("c"), message.c.author != Author.CONTACT.value)
+    .where(message.c.seq < bindparam("before"), message.c.seq >= bindparam("before") - 200)
+    .order_by(message.c.seq.desc())
+)
+
+
+def offered(conn: Connection, conversation_id: ConversationId, payload: str, *, before: int) -> bool:
+    """Did one of the last 200 messages before seq `before` offer a button with this payload?"""
+    rows = conn.execute(_OFFERED, {"c": conversation_id, "before": before})
+    return any(b["payload"] == payload for row in rows for b in row.buttons or ())
+
+
+# The sender's side ------------------------------------------------------------------------------------------------
+
+_FIRST = (
+    select(
+        outbox.c.id,
+        outbox.c.seq,
+        outbox.c.state,
+        outbox.c.epoch,
+        outbox.c.attempts,
+        outbox.c.next_try_at,
+        outbox.c.in_reply_to,
+        outbox.c.created_at,
+        message.c.text,
+        message.c.buttons,
+        message.c.source,
+        address.c.sealed,
+        conversation.c.epoch.label("now_epoch"),
+    )
+    .join(message, (message.c.conversation_id == outbox.c.conversation_id) & (message.c.seq == outbox.c.seq))
+    .join(conversation, conversation.c.id == outbox.c.conversation_id)
+    .join(address, address.c.conversation_id == outbox.c.conversation_id)
+    .where(outbox.c.conversation_id == bindparam("c"), IS_WAITING)
+    .order_by(outbox.c.seq)
+    .limit(1)
+)
+_instant = conversation.c.send_lease_until.type
+_LEASE = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("c"), conversation.c.send_lease_until < bindparam("now", type_=_instant))
+    .values(send_fence=conversation.c.send_fence + 1, send_lease_until=bindparam("until", type_=_instant))
+    .returning(conversation.c.send_fence, conversation.c.channel_id)
+)
+_HOLD = (
+    update(conversation)
+    .where(
+        conversation.c.id == bindparam("c"),
+        conversation.c.send_fence == bindparam("f"),
+        conversation.c.send_lease_until > FREE,
+    )
+    .values(send_lease_until=bindparam("until", type_=_instant))
+)
+_MARK = update(outbox).where(outbox.c.id == bindparam("i"))
+_SENDING = _MARK.values(state="sending")
+
+
+def claim(
+    conn: Connection, conversation_id: ConversationId, now: datetime, *, seconds: float, resend_unknown: bool
+) -> SendLease | None:
+    """Takes the conversation for sending and marks its first waiting message `sending`; None if there is none due.
+
+    A row that a dead sender left `sending` is unknown: the platform may have it. `resend_unknown` says whether this
+    channel sends such a row again or leaves it for a person to see.
+    """
+    first = conn.execute(_FIRST, {"c": conversation_id}).one_or_none()
+    if first is None or first.next_try_at > now:
+        return None
+    until = now + timedelta(seconds=seconds)
+    held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
+    if held is None:
+        return None
+    parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown)
+    if parcel is None:
+        conn.execute(_HOLD, {"c": conversation_id, "f": held.send_fence, "until": FREE})
+        return None
+    return SendLease(
+        conversation=conversation_id, channel=ChannelId(held.channel_id), fence=held.send_fence, parcel=parcel
+    )
+
+
+def _next(conn: Connection, conversation_id: ConversationId, now: datetime, *, resend_unknown: bool) -> Parcel | None:
+    while (row := conn.execute(_FIRST, {"c": conversation_id}).one_or_none()) is not None:
+        if row.epoch is not None and row.epoch < row.now_epoch:
+            _set(conn, row.id, DeliveryState.WITHHELD, error="a person took over")
+        elif row.state == DeliveryState.SENDING.value and not resend_unknown:
+            _set(conn, row.id, DeliveryState.UNKNOWN, error="cut off while sending")
+        elif row.next_try_at > now:
+            return None  # order: nothing overtakes a message that rests
+        else:
+            conn.execute(_SENDING, {"i": row.id})
+            return Parcel(
+                id=OutboxId(row.id),
+                seq=Seq(row.seq),
+                sealed=row.sealed,
+                text=row.text,
+                buttons=_buttons(row.buttons),
+                source=row.source,
+                in_reply_to=row.in_reply_to,
+                attempts=row.attempts,
+                created_at=row.created_at,
+            )
+    return None
+
+
+def _set(conn: Connection, outbox_id: int, state: DeliveryState, **values: Any) -> None:
+    conn.execute(_MARK.values(state=state.value, **values), {"i": outbox_id})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How one try to send ended: sent, failed or parked for good, or ready again at `next_try_at`."""
+
+    state: DeliveryState
+    external_id: str = ""
+    error: str = ""
+    next_try_at: datetime | None = None
+
+
+def settle(
+    conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *, seconds: float, resend_unknown: bool
+) -> SendLease | None:
+    """Stores how the try ended and marks the next message `sending`; with none due the lease is given back.
+
+    The row is written whatever became of the lease: that the platform has the message is true in any case.
+    """
+    values: dict[str, Any] = {"state": outcome.state.value, "error": outcome.error}
+    if outcome.state is DeliveryState.SENT:
+        values |= {"external_id": outcome.external_id, "sent_at": now}
+    else:
+        values |= {"attempts": held.parcel.attempts + 1}
+    if outcome.next_try_at is not None:
+        values |= {"next_try_at": outcome.next_try_at}
+    # A receipt may have come before the answer to our call: states only move forward.
+    conn.execute(
+        _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"])).values(**values), {"i": held.parcel.id}
+    )
+    until = now + timedelta(seconds=seconds)
+    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": until}).rowcount != 1:
+        return None
+    parcel = _next(conn, held.conversation, now, resend_unknown=resend_unknown)
+    if parcel is None:
+        conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE})
+        return None
+    return SendLease(conversation=held.conversation, channel=held.channel, fence=held.fence, parcel=parcel)
+
+
+def due(conn: Connection, now: datetime, *, waited: timedelta, limit: int = 1000) -> list[ConversationId]:
+    """Conversations with a message that could have been sent `waited` ago and nobody at it."""
+    rows = conn.execute(
+        select(outbox.c.conversation_id)
+        .join(conversation, conversation.c.id == outbox.c.conversation_id)
+        .where(IS_WAITING, outbox.c.next_try_at <= now - waited)
+        .where(conversation.c.send_lease_until < now)
+        .distinct()
+        .limit(limit)
+    )
+    return [ConversationId(row.conversation_id) for row in rows]
+
+
+def receipt(conn: Connection, channel_id: ChannelId, word: Receipt) -> bool:
+    """Moves a row of this channel forward by the platform's word; False if it is not ours or is past that already."""
+    mine = select(conversation.c.id).where(conversation.c.channel_id == channel_id)
+    which = outbox.c.id == word.outbox_id if word.outbox_id is not None else outbox.c.external_id == word.external_id
+    if word.outbox_id is None and not word.external_id:
+        return False
+    before = [s.value for s, rank in DELIVERY_ORDER.items() if rank < DELIVERY_ORDER[word.state]]
+    moved = conn.execute(
+        update(outbox)
+        .where(which, outbox.c.conversation_id.in_(mine), outbox.c.state.in_(before))
+        .values(state=word.state.value, error=word.detail)
+    )
+    return moved.rowcount > 0

@@ -1,0 +1,316 @@
+"""The worker's side of the inbox: messages taken in order under a lease, finished once, postponed or told to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, cast
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from core.errors import LeaseLost
+from core.model import (
+    Attachment,
+    ChannelId,
+    ConversationId,
+    InboxId,
+    Language,
+    Lease,
+    MessageKind,
+    Owner,
+    Seq,
+    Turn,
+)
+from core.tables import EPOCH, IS_OPEN, conversation, conversation_seq, inbox, message, visit
+
+TAKE = 20  # open messages read with one lease; more are found by looking again after it
+FREE = EPOCH  # a lease that nobody holds
+
+
+_OPEN = (
+    select(
+        inbox.c.id,
+        inbox.c.seq,
+        inbox.c.external_id,
+        inbox.c.language_hint,
+        inbox.c.received_at,
+        inbox.c.attempts,
+        inbox.c.next_try_at,
+        inbox.c.held,
+        message.c.kind,
+        message.c.text,
+        message.c.payload,
+        message.c.attachments,
+    )
+    .join(message, (message.c.conversation_id == inbox.c.conversation_id) & (message.c.seq == inbox.c.seq))
+    .where(inbox.c.conversation_id == bindparam("c"), IS_OPEN)
+    .order_by(inbox.c.seq)
+    .limit(TAKE)
+)
+_LEASE = (
+    update(conversation)
+    .where(
+        conversation.c.id == bindparam("c"),
+        conversation.c.lease_until < bindparam("now", type_=conversation.c.lease_until.type),
+    )
+    .values(fence=conversation.c.fence + 1, lease_until=bindparam("until", type_=conversation.c.lease_until.type))
+    .returning(
+        conversation.c.channel_id,
+        conversation.c.fence,
+        conversation.c.epoch,
+        conversation.c.owner,
+        conversation.c.language,
+        conversation.c.spoken,
+        conversation.c.state,
+        conversation.c.visit_id,
+        conversation.c.last_at,
+    )
+)
+
+
+def lease(conn: Connection, conversation_id: ConversationId, now: datetime, seconds: float) -> Lease | None:
+    """Takes the conversation for `seconds` with its open messages; None if it is taken or has nothing due.
+
+    The first open message is the only one that may be due: messages are answered in order, so one that waits for its
+    next try holds those behind it.
+    """
+    rows = conn.execute(_OPEN, {"c": conversation_id}).all()
+    if not rows or rows[0].next_try_at > now:
+        return None
+    held = conn.execute(
+        _LEASE, {"c": conversation_id, "now": now, "until": now + timedelta(seconds=seconds)}
+    ).one_or_none()
+    if held is None:
+        return None
+    channel_id = ChannelId(held.channel_id)
+    return Lease(
+        conversation=conversation_id,
+        channel=channel_id,
+        fence=held.fence,
+        epoch=held.epoch,
+        owner=cast("Owner", held.owner),
+        language=cast("Language", held.language),
+        spoken=cast("Language", held.spoken),
+        state=held.state,
+        visit=held.visit_id,
+        last_at=held.last_at,
+        turns=tuple(
+            Turn(
+                inbox_id=InboxId(row.id),
+                conversation=conversation_id,
+                channel=channel_id,
+                seq=Seq(row.seq),
+                external_id=row.external_id,
+                kind=MessageKind(row.kind),
+                text=row.text,
+                payload=row.payload,
+                attachments=tuple(Attachment(**a) for a in row.attachments or ()),
+                language_hint=row.language_hint,
+                received_at=row.received_at,
+                attempts=row.attempts,
+                held=row.held,
+            )
+            for row in rows
+        ),
+    )
+
+
+_instant = conversation.c.lease_until.type
+_HOLDER = (
+    conversation.c.id == bindparam("c"),
+    conversation.c.fence == bindparam("f"),
+    conversation.c.lease_until > FREE,
+)
+_RENEW = update(conversation).where(*_HOLDER).values(lease_until=bindparam("until", type_=_instant))
+_HAS_OPEN = (
+    select(inbox.c.next_try_at).where(inbox.c.conversation_id == bindparam("c"), IS_OPEN).order_by(inbox.c.seq).limit(1)
+)
+
+
+def renew(conn: Connection, held: Lease, now: datetime, seconds: float) -> bool:
+    """Holds the lease for `seconds` more; False if it is lost or was released (a late renewal must not re-lock)."""
+    until = now + timedelta(seconds=seconds)
+    return conn.execute(_RENEW, {"c": held.conversation, "f": held.fence, "until": until}).rowcount == 1
+
+
+def release(conn: Connection, held: Lease, now: datetime) -> bool:
+    """Gives the lease back; True if a message is open and due, so that the caller looks again."""
+    conn.execute(_RENEW, {"c": held.conversation, "f": held.fence, "until": FREE})
+    return has_due(conn, held.conversation, now)
+
+
+def has_due(conn: Connection, conversation_id: ConversationId, now: datetime) -> bool:
+    """Is the conversation's first open message due?"""
+    due = conn.execute(_HAS_OPEN, {"c": conversation_id}).scalar_one_or_none()
+    return due is not None and due <= now
+
+
+_DONE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("i"), IS_OPEN)
+    .values(state=bindparam("to"), done_at=bindparam("now", type_=_instant), outcome=bindparam("outcome"))
+)
+_AFTER_TURN = (
+    update(conversation)
+    .where(*_HOLDER)
+    .values(
+        state=bindparam("state"),
+        spoken=bindparam("spoken"),
+        visit_id=bindparam("visit"),
+        last_at=bindparam("now", type_=_instant),
+        hold_at=bindparam("hold", type_=_instant),
+        lease_until=bindparam("until", type_=_instant),
+    )
+)
+
+
+def finish(
+    conn: Connection,
+    held: Lease,
+    turn: Turn,
+    *,
+    state: bytes | None,
+    spoken: str,
+    outcome: str,
+    parked: bool,
+    until: datetime,
+    now: datetime,
+) -> int:
+    """Closes `turn` and stores what the conversation becomes; the visit it belongs to is returned.
+
+    `outcome` is the decision's label or why it was parked; the lease then runs `until` (FREE gives it back). Must be
+    the first thing in its transaction: LeaseLost if the message is closed already (an unknown commit had succeeded) or
+    the fence has moved on (a takeover, another worker), and then nothing of the transaction may stay.
+    """
+    to = "parked" if parked else "done"
+    if conn.execute(_DONE, {"i": turn.inbox_id, "to": to, "now": now, "outcome": outcome}).rowcount != 1:
+        raise LeaseLost(f"message {turn.inbox_id} is closed")
+    visit_id = held.visit or _open_visit(conn, turn, now)
+    done = conn.execute(
+        _AFTER_TURN,
+        {
+            "c": held.conversation,
+            "f": held.fence,
+            "state": state,
+            "spoken": spoken,
+            "visit": visit_id,
+            "now": now,
+            # A parked message is an outage still: one holding sentence per outage and conversation.
+            "hold": now if parked else None,
+            "until": until,
+        },
+    )
+    if done.rowcount != 1:
+        raise LeaseLost(f"conversation {held.conversation} was taken over")
+    return visit_id
+
+
+def _open_visit(conn: Connection, turn: Turn, now: datetime) -> int:
+    opened = insert(visit).values(conversation_id=turn.conversation, opened_at=now, first_seq=turn.seq)
+    return conn.execute(opened.returning(visit.c.id)).scalar_one()
+
+
+def postpone(conn: Connection, held: Lease, turn: Turn, *, until: datetime) -> bool:
+    """Notes a failed try, gives the lease back and lets the message rest `until`; False if the lease was lost."""
+    if not renew(conn, held, FREE, 0):
+        return False
+    conn.execute(
+        update(inbox)
+        .where(inbox.c.id == turn.inbox_id, IS_OPEN)
+        .values(attempts=inbox.c.attempts + 1, next_try_at=until)
+    )
+    return True
+
+
+def due(conn: Connection, now: datetime, *, waited: timedelta, limit: int = 1000) -> list[ConversationId]:
+    """Conversations whose message has been due for `waited` with nobody at it: their wake was lost."""
+    rows = conn.execute(
+        select(inbox.c.conversation_id)
+        .join(conversation, conversation.c.id == inbox.c.conversation_id)
+        .where(IS_OPEN, inbox.c.next_try_at <= now - waited, conversation.c.lease_until < now)
+        .distinct()
+        .limit(limit)
+    )
+    return [ConversationId(row.conversation_id) for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """An open message that has waited long enough for the consumer to be told."""
+
+    inbox_id: InboxId
+    conversation: ConversationId
+    channel: ChannelId
+    text: str
+    language: Language | Literal[""]
+    spoken: Language | Literal[""]
+    language_hint: str
+
+
+def waiting(conn: Connection, now: datetime, *, hold_after: timedelta, outage: timedelta) -> list[Waiting]:
+    """Messages without an answer for `hold_after` in conversations that had no holding sentence within `outage`."""
+    quiet = (conversation.c.hold_at.is_(None)) | (conversation.c.hold_at < now - outage)
+    rows = conn.execute(
+        select(
+            inbox.c.id,
+            inbox.c.conversation_id,
+            inbox.c.language_hint,
+            conversation.c.channel_id,
+            conversation.c.language,
+            conversation.c.spoken,
+            message.c.text,
+        )
+        .join(conversation, conversation.c.id == inbox.c.conversation_id)
+        .join(message, (message.c.conversation_id == inbox.c.conversation_id) & (message.c.seq == inbox.c.seq))
+        .where(IS_OPEN, ~inbox.c.held, inbox.c.received_at <= now - hold_after)
+        .where(conversation.c.owner == "bot", quiet)
+        .order_by(inbox.c.id)
+    )
+    first: dict[str, Waiting] = {}  # one per conversation: the oldest
+    for row in rows:
+        if row.conversation_id not in first:
+            first[row.conversation_id] = Waiting(
+                inbox_id=InboxId(row.id),
+                conversation=ConversationId(row.conversation_id),
+                channel=ChannelId(row.channel_id),
+                text=row.text,
+                language=row.language,
+                spoken=row.spoken,
+                language_hint=row.language_hint,
+            )
+    return list(first.values())
+
+
+def hold(conn: Connection, held: Waiting, now: datetime) -> bool:
+    """Notes that the consumer is being told to wait; False if the answer came first."""
+    still = update(inbox).where(inbox.c.id == held.inbox_id, IS_OPEN, ~inbox.c.held).values(held=True)
+    if conn.execute(still).rowcount != 1:
+        return False
+    conn.execute(update(conversation).where(conversation.c.id == held.conversation).values(hold_at=now))
+    return True
+
+
+def free_leases(conn: Connection) -> None:
+    """Gives every lease back. Only for a house that is alone with its ledger and has just started."""
+    conn.execute(update(conversation).where(conversation.c.lease_until > FREE).values(lease_until=FREE))
+    conn.execute(update(conversation).where(conversation.c.send_lease_until > FREE).values(send_lease_until=FREE))
+
+
+def close_idle_visits(conn: Connection, now: datetime, *, idle: timedelta, limit: int = 500) -> int:
+    """Closes visits whose conversation has been quiet for `idle`; how many there were."""
+    rows = conn.execute(
+        select(conversation.c.id, conversation.c.visit_id, conversation_seq.c.n)
+        .join(conversation_seq, conversation_seq.c.conversation_id == conversation.c.id)
+        .where(conversation.c.visit_id.is_not(None), conversation.c.last_at < now - idle)
+        .limit(limit)
+    ).all()
+    for row in rows:
+        conn.execute(
+            update(visit).where(visit.c.id == row.visit_id).values(closed_at=now, last_seq=row.n, reason="idle")
+        )
+        conn.execute(
+            update(conversation)
+            .where(conversation.c.id == row.id, conversation.c.visit_id == row.visit_id)
+            .values(visit_id=None)
+        )
+    return len(rows)

@@ -1,0 +1,70 @@
+"""What every test may ask for: a migrated ledger on SQLite or PostgreSQL, a vault, a clock that stands still."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.store import Store, migrate
+from core.vault import Vault
+from tests.servers import Postgres, postgres
+
+NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
+_databases = itertools.count()
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Vault:
+    return Vault.create(tmp_path_factory.mktemp("keys") / "keys.json")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated ledger; the test runs once on each database."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/qiantai.db"
+        migrate(url)
+        yield url
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    name = f"ledger_{os.getpid()}_{next(_databases)}"
+    url = server.create(name)
+    migrate(url)
+    yield url
+    server.drop(name)
+
+
+@pytest.fixture
+async def store(ledger_url: str) -> AsyncIterator[Store]:
+    ledger = await Store.open(ledger_url)
+    yield ledger
+    await ledger.close()
