@@ -1,0 +1,225 @@
+"""The words a channel shares with the house, and the registry: one file per kind, found by its name.
+
+A kind is a module `channels/<kind>.py` with two names:
+
+    class Config(BaseConfig): …                                          # every key checked, unknown ones refused
+    def create(channel_id: ChannelId, config: Config, clock: Clock) -> Channel
+
+There is no list to edit: the file makes the kind, `tests/channels/<kind>_cases.py` makes it complete.
+This module imports no kind and none of the shared helpers (`_http`, `_text`), so kinds never meet through it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import SendError, SettingsError
+from core.model import Capabilities, ChannelId, Event, Outbound, Sent
+
+Clock = Callable[[], datetime]  # the aware UTC time of now
+
+_CHANNEL_ID = re.compile(r"[a-z][a-z0-9-]{0,31}")  # it stands in addresses (/c/<id>/…) and in the ledger
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Headers(Mapping[str, str]):
+    """Header names without regard to case; a header sent twice must come in joined by ", " as HTTP allows."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name.lower(): value for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._values)})"  # names only: values hold tokens and signatures
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookRequest:
+    """What a platform sent to /c/<channel id>/<path>, without any web framework; its repr shows no content."""
+
+    method: str
+    path: str  # what follows /c/<channel id>/, without slashes at its ends: "in", "receipt", ""
+    query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = field(default=b"", repr=False)
+    remote: str = field(default="", repr=False)  # address of the caller
+    now: datetime  # when it came in: freshness is judged by this, never by a clock of the channel
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", Headers(self.headers))
+        if self.now.tzinfo is None:
+            raise ValueError("a request's time must be aware")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ack:
+    """The answer a platform wants to a delivery that was taken; it is sent after the commit."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """Something a platform is known to send and we do not handle: acknowledged, and kept for people to look at.
+
+    `sender` and `external_id` are given where the platform names them, so that the contact can be told."""
+
+    reason: str
+    raw: dict[str, Any] = field(repr=False)  # as it came: mask it before it is stored
+    sender: str = field(default="", repr=False)
+    external_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """A verified delivery: the events in it, what could not be handled, and the platform's acknowledgement."""
+
+    events: tuple[Event, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    ack: Ack
+
+
+class CutOff(SendError):
+    """The call was cut off: the platform may or may not have the message."""
+
+    # The sender repeats it only where `Capabilities.resend_unknown` says that a repetition does no harm.
+
+
+class Channel(Protocol):
+    """One configured account on a platform."""
+
+    @property
+    def id(self) -> ChannelId: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def parse(self, request: WebhookRequest) -> Parsed:
+        """Verify a delivery and read it; pure, and the only way in, so verification cannot be forgotten.
+
+        Two different "no": what the platform is known to send and we do not handle comes back in `Parsed.kept`
+        with an ack; what is not from that platform raises BadSignature (401), Malformed (400), WrongType (415)
+        or, for an address the kind does not serve, NotFound (404)."""
+        ...
+
+    async def start(self) -> None:
+        """Open what sending needs; call it once in the running loop before the first `send`."""
+        ...
+
+    async def send(self, message: Outbound) -> Sent:
+        """Hand one message to the platform, or raise SendError, whose flags decide what the sender does next."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what `start` opened; a second call does nothing."""
+        ...
+
+
+class BaseConfig(BaseModel):
+    """The configuration of one channel: `[channels.<id>]` of the settings without its `kind`.
+
+    Secrets are `SecretStr`, so no repr shows them; the values that fail a check are in no error either."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Kind(Protocol):
+    """What a module of this package must offer."""
+
+    Config: type[BaseConfig]
+
+    def create(self, channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Channel: ...
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind there is: the modules of this package whose name does not begin with an underscore, by name."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def load(kind: str) -> Kind:
+    """The module of a kind; an unknown one is a SettingsError that names those there are."""
+    known = kinds()
+    if kind not in known:  # looked up before the import, so a setting can never import anything else
+        raise SettingsError(f'unknown kind "{kind}"{_meant(kind, known)}; there are: {", ".join(known)}')
+    module = importlib.import_module(f"{__name__}.{kind}")
+    if missing := [name for name in ("Config", "create") if not hasattr(module, name)]:
+        raise TypeError(f"channels/{kind}.py is not a channel: it has no {' and no '.join(missing)}")
+    return cast(Kind, module)
+
+
+def make(channel_id: str, config: Mapping[str, Any], clock: Clock = utc_now) -> Channel:
+    """The channel `channel_id` from its settings, {"kind": …, the keys of that kind}.
+
+    Every problem is named by channel and key in one SettingsError, one line each, without any value."""
+    if not _CHANNEL_ID.fullmatch(channel_id):
+        raise SettingsError(f'channel "{channel_id}": an id is a-z, 0-9 and "-", begins with a letter, 32 at most')
+    values = dict(config)
+    kind = values.pop("kind", None)
+    if not isinstance(kind, str):
+        raise SettingsError(f'channel "{channel_id}": kind: say which one; there are: {", ".join(kinds())}')
+    try:
+        module = load(kind)
+    except SettingsError as e:
+        raise SettingsError(f'channel "{channel_id}": kind: {e.detail}') from None
+    problems: list[str] = []
+    try:
+        checked = module.Config.model_validate(values)
+    except ValidationError as e:
+        known = tuple(module.Config.model_fields)
+        problems = [f'channel "{channel_id}": {_problem(dict(error), known)}' for error in e.errors()]
+    else:
+        return module.create(ChannelId(channel_id), checked, clock)
+    # Raised out here so that the ValidationError, which remembers the values, hangs on no traceback.
+    raise SettingsError("\n".join(problems))
+
+
+def make_all(configs: Mapping[str, Mapping[str, Any]], clock: Clock = utc_now) -> dict[ChannelId, Channel]:
+    """Every configured channel by id; the problems of all of them are in one SettingsError."""
+    made: dict[ChannelId, Channel] = {}
+    problems: list[str] = []
+    for channel_id, config in configs.items():
+        try:
+            made[ChannelId(channel_id)] = make(channel_id, config, clock)
+        except SettingsError as e:
+            problems.append(e.detail)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return made
+
+
+def _problem(error: dict[str, Any], known: tuple[str, ...]) -> str:
+    """One line on one pydantic error: the key and what is wrong with it."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_meant(key, known)}; there are: {', '.join(known)}"
+    return f"{key}: {str(error['msg']).removeprefix('Value error, ')}"
+
+
+def _meant(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f', did you mean "{close[0]}"?' if close else ""
