@@ -1,0 +1,67 @@
+"""A small content folder to break: two entries in one topic, and the house's own sentences."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+CONTENT = Path(__file__).parents[2] / "faq" / "content"
+
+# Line numbers in the tests count from the first line below.
+TOPIC = """\
+- id: F01
+  question: {zh: 怎么存钱？, en: How do I save money?}
+  phrasings:
+    zh: [我要存钱, 存钱怎么办理, 存款, 想把钱存起来, 开户存钱, 存点钱进去]
+    en: [save money, put money in the bank, open a savings account, how to deposit, deposit cash, make a deposit]
+  answer:
+    zh: {short: 带上证件到网点。, details: 也可以用手机办理。}
+    en: {short: Bring your ID to a branch., details: You can also use the app.}
+  basis: {zh: 《储蓄管理条例》第一条, en: "Savings Regulation, Article 1"}
+  confidence: V
+  checked_on: 2026-11-21
+  valid_from: null
+  valid_to: null
+  reviewed_by: null
+  reviewed_on: null
+  next_step: {zh: "请拨打{hotline_number}。", en: "Call {hotline_number}."}
+  related: [F02]
+- id: F02
+  question: {zh: 怎么取钱？, en: How do I withdraw money?}
+  phrasings:
+    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来]
+    en: [withdraw money, get cash out, use the ATM, take money out, cash withdrawal, how to withdraw]
+  answer:
+    zh: {short: 用卡到取款机。}
+    en: {short: Use your card at a machine.}
+  basis: {zh: 《储蓄管理条例》第二条, en: "Savings Regulation, Article 2"}
+  confidence: M
+  checked_on: 2026-11-21
+  valid_from: 2026-01-01
+  valid_to: 2027-11-21
+  reviewed_by: 李复核
+  reviewed_on: 2026-11-21
+  next_step: {zh: 请带好卡。, en: Bring your card.}
+  related: []
+"""
+
+
+def make(folder: Path, topic: str = TOPIC) -> Path:
+    """A content folder with `topic` as saving.yml and our own sentences, their buttons led to the entries it has."""
+    responses = folder / "responses"
+    responses.mkdir(parents=True)
+    for file in (CONTENT / "responses").glob("*.yml"):
+        shutil.copy(file, responses)
+        text = (responses / file.name).read_text(encoding="utf-8")
+        for entry in ("F22", "F77", "F32"):
+            text = text.replace(entry, "F01")
+        (responses / file.name).write_text(text, encoding="utf-8")
+    (folder / "saving.yml").write_text(topic, encoding="utf-8")
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replaces `old`, which must be there, once."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{old!r} is not in {path.name}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
