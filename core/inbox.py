@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from core.errors import TooLarge
 from core.model import (
     Author,
     ChannelId,
@@ -28,7 +30,9 @@ from core.tables import (
     secret,
     unsupported,
 )
-from core.vault import Masked, Vault
+from core.vault import Masked, Secret, Vault
+
+NOTHING = Masked(text="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +54,9 @@ class _Row:
     kind: str
     sealed: bytes
     inbound: Inbound
-    masked: Masked
+    text: str
     payload: str
+    secrets: tuple[Secret, ...]
     raw: Any
     now: datetime
 
@@ -59,17 +64,24 @@ class _Row:
 class Inbox:
     """The door's side: puts messages into the ledger, personal data masked before anything is stored."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, vault: Vault, *, max_text: int = 4000) -> None:
+        """`max_text`: characters of one message; masking costs time with every character (5 µs at worst)."""
         self._store = store
         self._vault = vault
+        self._max_text = max_text
         self._known: set[str] = set()  # conversations that surely have their rows
 
     async def accept(self, *, channel: ChannelId, kind: str, inbound: Inbound, now: datetime) -> Accepted:
-        """Commits `inbound` under the next seq of its conversation; LedgerBusy if that could not be done.
+        """Commits `inbound` under the next seq of its conversation.
+
+        LedgerBusy if that could not be done now, TooLarge if the text is longer than this front desk takes: nothing is
+        cut off silently.
 
         `kind` is the channel's kind. A second delivery (same channel, sender and external id) changes nothing and
         gives the first one's place.
         """
+        if len(inbound.text) > self._max_text or len(inbound.payload) > self._max_text:
+            raise TooLarge(f"a message has at most {self._max_text} characters")
         row = self._row(channel, kind, inbound, now)
         known = row.conversation in self._known
         accepted = await self._store.write(lambda conn: _accept(conn, row, known=known))
@@ -80,7 +92,7 @@ class Inbox:
 
     async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime) -> None:
         """Keeps a request that is the platform's but no message we handle, masked."""
-        masked = self._vault.mask_tree(raw)
+        masked = await asyncio.to_thread(self._vault.mask_tree, raw)  # as large as a body may be
         await self._store.write(
             lambda conn: (
                 conn.execute(insert(unsupported).values(channel_id=channel, reason=reason, raw=masked, received_at=now))
@@ -95,15 +107,23 @@ class Inbox:
 
     def _row(self, channel: ChannelId, kind: str, inbound: Inbound, now: datetime) -> _Row:
         conversation_id = self._vault.conversation_id(channel, inbound.sender)
-        inbound = replace(inbound, text=_storable(inbound.text), external_id=_storable(inbound.external_id))
+        masked = self._vault.mask(_storable(inbound.text))
+        payload = self._vault.mask(inbound.payload) if inbound.payload else NOTHING
+        inbound = replace(
+            inbound,
+            external_id=_storable(inbound.external_id),
+            # The reference behind a number in a file's name leads nowhere; that it was there is enough.
+            attachments=tuple(replace(a, name=self._vault.mask_tree(a.name)) for a in inbound.attachments),
+        )
         return _Row(
             conversation=conversation_id,
             channel=channel,
             kind=kind,
             sealed=b"" if conversation_id in self._known else self._vault.seal(inbound.sender, context=conversation_id),
             inbound=inbound,
-            masked=self._vault.mask(inbound.text),
-            payload=self._vault.mask(inbound.payload).text if inbound.payload else "",
+            text=masked.text,
+            payload=payload.text,
+            secrets=masked.secrets + payload.secrets,
             raw=self._vault.mask_tree(inbound.raw) if inbound.raw else None,
             now=now,
         )
@@ -182,14 +202,14 @@ def _store_message(conn: Connection, row: _Row, seq: int) -> None:
             "seq": seq,
             "author": Author.CONTACT.value,
             "kind": inbound.kind.value,
-            "text": row.masked.text,
+            "text": row.text,
             "payload": row.payload,
             "attachments": [asdict(a) for a in inbound.attachments] or None,
             "external_id": inbound.external_id,
             "created_at": row.now,
         },
     )
-    for hidden in row.masked.secrets:
+    for hidden in row.secrets:
         conn.execute(
             insert(secret).values(
                 ref=hidden.ref,

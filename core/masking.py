@@ -11,9 +11,10 @@ Privacy comes first: where a number may be personal and may be something else, i
 - After words like 身份证号 and 卡号 a number of that length goes even if it is mistyped.
 - Telephone: Chinese mobile numbers (with +86, 0086, 86 or 0 or plain), area code and number, + and a country. Numbers
   without an area code, 400/800 numbers and short codes stay: they are public or name nobody.
-- Numbers are found glued to letters and between Chinese text, in any digits of Unicode, spelled 一三八…, and with
-  spaces, dashes, dots, commas, brackets, line ends or invisible characters between their digits. Digits in one piece
-  that are more than the number are another number and stay (order numbers of 20 digits and more).
+- Numbers are found glued to letters and between Chinese text, in any digits of Unicode, spelled 一三八…, and with up to
+  three spaces, dashes, dots, commas, slashes, brackets, line ends or invisible characters between their digits. Digits
+  in one piece that are more than the number are another number and stay (order numbers of 20 digits and more); so do
+  letters in the place of digits (l for 1, O for 0).
 """
 
 from __future__ import annotations
@@ -185,11 +186,10 @@ class _Window:
     """Neighbouring pieces of digits that may be one number. It is judged by itself and by what leads to it, never by
     the pieces around it: so what stays when a text is masked stays when it is masked again."""
 
-    __slots__ = ("_folded", "_leads", "digits", "end", "plus", "shape", "start")
+    __slots__ = ("_folded", "digits", "end", "plus", "shape", "start")
 
-    def __init__(self, folded: str, start: int, end: int, digits: str, shape: tuple[int, ...], *, leads: bool) -> None:
+    def __init__(self, folded: str, start: int, end: int, digits: str, shape: tuple[int, ...]) -> None:
         self._folded = folded
-        self._leads = leads  # it is the first of its run
         self.start = start
         self.end = end
         self.digits = digits
@@ -212,8 +212,8 @@ class _Window:
 
     @property
     def before(self) -> str:
-        """The text that leads to the run, "" for windows further in."""
-        return self._folded[max(0, self.start - 24) : self.start] if self._leads else ""
+        """The text that leads to it."""
+        return self._folded[max(0, self.start - 24) : self.start]
 
     def found(self, kind: Kind, value: str) -> Found:
         """With its +, its X, and the bracket that opens before it and closes in it."""
@@ -243,7 +243,7 @@ def _numbers(folded: str, start: int, end: int) -> list[Found]:
             if offsets[after] - offsets[first] < least:
                 break
             own = digits[offsets[first] : offsets[after]]
-            hit = _judge(_Window(folded, start, pieces[after - 1][1], own, sizes[first:after], leads=first == 0))
+            hit = _judge(_Window(folded, start, pieces[after - 1][1], own, sizes[first:after]))
             if hit is not None:
                 found.append(hit)
                 following = after
@@ -300,36 +300,32 @@ ID_SHAPES = {
 
 
 def _is_id_card(w: _Window, number: str) -> bool:
-    usual = _regular(w.shape) or w.shape in ID_SHAPES
-    if len(number) == 15:
-        return usual and PROVINCE.match(number) is not None and _is_date("19" + number[6:12])
-    if number[0] == "0" or not _is_date(number[6:14]):
+    birthday = number[6:14] if len(number) == 18 else "19" + number[6:12]
+    if number[0] == "0" or not _is_date(birthday):
         return False
-    if len(w.shape) == 1 or ric.calc_check_digit(number) == number[-1]:
+    if len(number) == 18 and (len(w.shape) == 1 or ric.calc_check_digit(number) == number[-1]):
         return True
-    return usual and PROVINCE.match(number) is not None
+    return PROVINCE.match(number) is not None and (_regular(w.shape) or w.shape in ID_SHAPES)
 
 
-# Bank cards: ISO/IEC 7812; in China also 9… (older cards) and 10… with 19 digits.
-CARD_START = re.compile(r"[3-9]|2[2-7]|10\d{17}")
+# Bank cards: ISO/IEC 7812; in China also 9… (older cards) and 10… with 19 digits. 69… with 13 digits is a bar
+# code; nothing begins as a date of our time does.
+CARD_START = re.compile(r"(?!69[0-9]{11}$)(?:[3-9]|2[2-7]|10[0-9]{17})")
 CARD_START_GROUPED = re.compile(r"4|5[1-5]|6|3[045678]|2(?:2[2-9]|[3-6]|7[01])|9")
-
 ROUND = re.compile(r"00(?![0-9])")
 
 
 def _is_bank_card(w: _Window) -> bool:
+    start = CARD_START if len(w.shape) == 1 else CARD_START_GROUPED
+    if start.match(w.digits) is None or not luhn.is_valid(w.digits):
+        return False
     if len(w.shape) == 1:
-        usual = CARD_START.match(w.digits) is not None and not (
-            len(w.digits) == 13 and w.digits.startswith("69")
-        )  # EAN
-    elif all(size == 1 for size in w.shape):
-        usual = len(w.digits) >= 15 and CARD_START_GROUPED.match(w.digits) is not None
-    else:
-        # With commas it may be a list of amounts, which are mostly round.
-        usual = min(w.shape[:-1]) >= 3 and CARD_START_GROUPED.match(w.digits) is not None
-        listed = "," in w.written and 2 * len(ROUND.findall(w.written)) > len(w.shape)
-        usual = usual and not listed
-    return usual and not _is_date(w.digits[:8]) and luhn.is_valid(w.digits)
+        return True
+    if all(size == 1 for size in w.shape):
+        return len(w.digits) >= 15
+    # With commas it may be a list of amounts, which are mostly round.
+    listed = "," in w.written and 2 * len(ROUND.findall(w.written)) > len(w.shape)
+    return min(w.shape[:-1]) >= 3 and not listed
 
 
 # Telephone numbers: the numbering plan of China (area codes 010, 02x, 03xx-09xx), E.164 for the others.

@@ -29,7 +29,7 @@ def present(value: str) -> str:
 
 
 def ledger(url: str) -> str:
-    """ "" or the address of a database that the ledger can live in."""
+    """The address of a database that the ledger can live in, or nothing."""
     if url == "" or (url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:")):
         return url
     try:
@@ -43,7 +43,7 @@ def ledger(url: str) -> str:
 
 
 def web_address(url: str) -> str:
-    """ "" or an http(s) address, without a slash at its end."""
+    """An http(s) address, or nothing."""
     try:
         parts = urlsplit(url)
         good = url == "" or (parts.scheme in ("http", "https") and parts.hostname and (parts.port or True))
@@ -51,7 +51,12 @@ def web_address(url: str) -> str:
         good = False
     if not good:
         raise ValueError("give an address that begins with https:// or http://, or leave it empty")
-    return url.rstrip("/")
+    return url
+
+
+def base_address(url: str) -> str:
+    """An http(s) address that paths can be added to, or nothing."""
+    return web_address(url).rstrip("/")
 
 
 def command(line: str) -> str:
@@ -59,7 +64,7 @@ def command(line: str) -> str:
         shlex.split(line)
     except ValueError as e:
         raise ValueError(f"write it as for a shell ({e})") from None
-    return line
+    return line.strip()
 
 
 def channels(given: object) -> Channels:

@@ -25,12 +25,13 @@ DEFAULT_CONFIG = Path("qiantai.toml")
 # Names that share the prefix and are no settings: they are read elsewhere, and must not be taken for typing errors.
 OTHER_NAMES = {
     CONFIG: "path of the settings file; default ./qiantai.toml, if there is one",
-    f"{PREFIX}BRAIN_TOKEN": "given by the house to the brain it starts; nothing for people to set",
+    f"{PREFIX}BRAIN_TOKEN": "what callers must show the brain; made at start by the house",
+    f"{PREFIX}ACTION_URL": "where the brain's actions call the house; given to the brain by the house",
+    f"{PREFIX}ACTION_TOKEN": "what they show there; made at start by the house",
 }
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 Present = Annotated[str, AfterValidator(checks.present)]
-WebAddress = Annotated[str, AfterValidator(checks.web_address)]
 
 
 def _setting(
@@ -87,7 +88,9 @@ class Settings(BaseSettings):
     metrics_port: int = _port(8081, "Port of /metrics, loopback only; 0 turns it off.")
     brain_port: int = _port(0, "Port of the brain, loopback only; 0 takes a free one.")
     action_port: int = _port(0, "Port that the brain's actions call, loopback only; 0 takes a free one.")
-    public_base_url: WebAddress = _setting("", "The address under which the world reaches us: https://desk.example.org")
+    public_base_url: Annotated[str, AfterValidator(checks.base_address)] = _setting(
+        "", "The address under which the world reaches us: https://desk.example.org"
+    )
     max_body_bytes: int = _setting(262_144, "The largest request taken.", unit="bytes", low=1024, high=67_108_864)
     rate_per_minute: int = _setting(60, "Messages taken from one sender.", unit="per minute", low=1, high=1_000_000)
 
@@ -125,7 +128,9 @@ class Settings(BaseSettings):
         "INFO", "The least that is logged."
     )
     log_format: Literal["json", "console"] = _setting("json", "json for machines, console for eyes.")
-    alarm_webhook: WebAddress = _setting("", "Address to which every alarm is posted as JSON.", secret=True)
+    alarm_webhook: Annotated[str, AfterValidator(checks.web_address)] = _setting(
+        "", "Address to which every alarm is posted as JSON.", secret=True
+    )
     alarm_command: Annotated[str, AfterValidator(checks.command)] = _setting(
         "", "Command that is run for every alarm, with the alarm as JSON on its standard input.", secret=True
     )

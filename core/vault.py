@@ -86,7 +86,7 @@ class Vault:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(draft, json.dumps(made, indent=2).encode() + b"\n")
             try:
-                os.rename(draft, path); draft.touch()  # unlike a rename, refuses to overwrite
+                os.link(draft, path)  # unlike a rename, refuses to overwrite
             except FileExistsError:
                 raise SettingsError(f"there is a key file {path} already: without it the ledger stays shut") from None
             finally:

@@ -75,6 +75,7 @@ def test_at_most_1_of_100_innocent_sentences_loses_a_number():
         (ID_WRONG, f"⟦id-card {ID_WRONG}⟧"),
         ("110101 19900307 7741", f"⟦id-card {ID_WRONG}⟧"),
         ("11010 1199003 077741", "11010 1199003 077741"),  # such pieces need the right check digit
+        ("190101199003077741", "⟦id-card 190101199003077741⟧"),  # no such province
         ("910101199003077741", "⟦id-card 910101199003077741⟧"),  # a foreigner's residence permit
         ("110101199013077741", "110101199013077741"),  # no month 13 …
         ("身份证号：110101199013077741", "身份证号：⟦id-card 110101199013077741⟧"),  # … but the text says what it is
@@ -145,7 +146,8 @@ def test_a_personal_number_goes_however_it_is_written(text: str, masked: str):
         "1732180000123",
         "911101081101010000", "一二三四五六七八九十", "二〇二四年一月十五日", "@张三", "张三@公司", "a@b", "@",
         "010-12363",
-        "21-95588",
+        "21-95588", "110,101,900,307,774", "412000、850000、432000", "2024011512345674", "6901234500042",
+        "账号2024011512345678", "信用卡分12期，订单1234567890123456",
     ],
 )  # fmt: skip
 def test_what_names_nobody_stays(text: str):

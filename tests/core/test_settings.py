@@ -77,6 +77,12 @@ def test_everything_hangs_on_the_data_folder():
     assert settings.key_file == Path("/srv/desk/keys.json")
 
 
+def test_only_the_base_address_loses_its_slash():
+    settings = Settings(public_base_url="https://a/", alarm_webhook="https://a/b/", alarm_command=" ")
+    assert (settings.public_base_url, settings.alarm_webhook) == ("https://a", "https://a/b/")
+    assert (settings.alarm_command, settings.shown()["alarm_command"]) == ("", "")
+
+
 def test_a_home_folder_is_found():
     assert load(env={"QIANTAI_DATA": "~/desk"}).data == Path.home() / "desk"
 
