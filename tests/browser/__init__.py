@@ -1,0 +1,1 @@
+"""Tests that look at the widget through a real browser."""
