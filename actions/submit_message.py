@@ -1,0 +1,26 @@
+"""Passes the finished message on: the house keeps it for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.types import DomainDict
+
+from actions._asking import ask, say, text_of
+
+
+class SubmitMessage(Action):
+    def name(self) -> str:
+        return "action_submit_message"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[dict[str, Any]]:
+        """Effect leave_message with text and contact, both masked; the slots are emptied for the next one."""
+        text, contact = text_of(tracker.get_slot("message_text")), text_of(tracker.get_slot("message_contact"))
+        if not text or not contact:
+            raise ValueError("the form was submitted before it was complete")
+        ask(dispatcher, "leave_message", text=text, contact=contact)
+        say(dispatcher, "leave_message.done")
+        return [SlotSet("message_text", None), SlotSet("message_contact", None)]

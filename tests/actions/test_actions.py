@@ -1,0 +1,234 @@
+"""Actions through the real rasa_sdk: what each asks and says, and clear errors for calls that are none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import actions
+from core import effects
+
+ROOT = Path(__file__).resolve().parents[2]
+PHONE = "⟦phone:abcdefghij⟧"
+
+
+def call(name: str, candidates: dict[str, Any] | None = None, **slots: Any) -> dict[str, Any]:
+    """A call as Rasa makes it; `candidates` are the slots that a form wants checked."""
+    events = [{"event": "action", "name": "leave_message"}]
+    events += [{"event": "slot", "name": k, "value": v} for k, v in (candidates or {}).items()]
+    return {
+        "next_action": name,
+        "sender_id": "t1",
+        "version": "3.6.21",
+        "domain": {"forms": {"leave_message": {"required_slots": ["message_text", "message_contact"]}}},
+        "tracker": {
+            "sender_id": "t1",
+            "slots": {"message_text": None, "message_contact": None, **slots},
+            "latest_message": {"text": "", "intent": {}, "entities": [], "metadata": {"language": "zh"}},
+            "events": events,
+            "paused": False,
+            "followup_action": None,
+            "active_loop": {"name": "leave_message"},
+            "latest_action_name": "action_listen",
+        },
+    }
+
+
+def said(result: dict[str, Any]) -> list[str]:
+    return [r["custom"]["key"] for r in result["responses"] if "key" in r["custom"]]
+
+
+def asked(result: dict[str, Any]) -> list[effects.Effect]:
+    """The effects, read as the house reads them."""
+    return [effects.read(r["custom"]["effect"]) for r in result["responses"] if "effect" in r["custom"]]
+
+
+def slots(result: dict[str, Any]) -> dict[str, Any]:
+    return {e["name"]: e["value"] for e in result["events"] if e["event"] == "slot"}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_language_is_set_by_an_effect(language: str) -> None:
+    result = await actions.execute(call("action_set_language", turn_language=language))
+    assert asked(result) == [effects.SetLanguage(language=language)]  # type: ignore[arg-type]
+    assert said(result) == ["language.switched"]
+
+
+@pytest.mark.parametrize("language", [None, "", "fr", 7])
+async def test_an_unknown_language_is_asked_back(language: Any) -> None:
+    result = await actions.execute(call("action_set_language", turn_language=language))
+    assert (asked(result), said(result)) == ([], ["language.ask"])
+
+
+async def test_a_finished_message_is_an_effect_and_its_slots_are_emptied() -> None:
+    given = {"message_text": " 多扣了年费 ", "message_contact": PHONE}
+    result = await actions.execute(call("action_submit_message", None, **given))
+    assert asked(result) == [effects.LeaveMessage(text="多扣了年费", contact=PHONE)]
+    assert slots(result) == {"message_text": None, "message_contact": None}
+
+
+@pytest.mark.parametrize("given", [{}, {"message_text": "多扣了年费"}, {"message_contact": PHONE, "message_text": " "}])
+async def test_an_unfinished_message_is_an_error(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="before it was complete"):
+        await actions.execute(call("action_submit_message", None, **given))
+
+
+async def test_a_dropped_message_is_forgotten_in_silence() -> None:
+    result = await actions.execute(call("action_drop_message", message_text="多扣了年费"))
+    assert slots(result) == {"message_text": None, "message_contact": None}
+    assert result["responses"] == []
+
+
+@pytest.mark.parametrize("text", ["多扣了年费", "  fees  ", "银行卡 50元", "x" * 2000, "¿Qué pasa?"])
+async def test_a_text_with_words_is_taken_trimmed(text: str) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_text": text}))
+    assert slots(result)["message_text"] == text.strip()
+    assert said(result) == []
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "   ", "。。。。。。", "abc", "好的吗", "😀😀😀😀😀", 7, ["多扣了年费"], "x" * 2001]
+)
+async def test_a_text_without_words_is_refused(text: Any) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_text": text}))
+    assert slots(result)["message_text"] is None
+    assert said(result) == ["leave_message.invalid_text"]
+
+
+async def test_a_phone_in_the_text_is_the_contact() -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_text": f"请打 {PHONE}，多扣了年费"}))
+    assert slots(result)["message_contact"] == PHONE
+
+
+async def test_a_contact_that_was_given_is_not_overwritten_by_the_text() -> None:
+    body = call("validate_leave_message", {"message_text": f"请打 {PHONE}，多扣了年费"}, message_contact="a@b")
+    assert "message_contact" not in slots(await actions.execute(body))
+
+
+GOOD = [
+    PHONE,
+    "⟦email:klmnopqrst⟧",
+    f"手机 {PHONE} 晚上打",
+    "wechat_id88",
+    "微信abc12345",
+    "59832909",
+    "就在这里",
+    "here please",
+]
+BAD = [
+    None,
+    "",
+    "1",
+    "没有",
+    "不告诉你",
+    "。。。。",
+    "⟦id-card⟧",
+    "⟦bank-card⟧",
+    "我的卡 ⟦bank-card⟧",
+    "a" * 101,
+    12345678,
+]
+
+
+@pytest.mark.parametrize("contact", GOOD)
+async def test_a_way_to_answer_is_taken(contact: str) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_contact": contact}))
+    assert slots(result) == {"message_contact": contact}
+    assert said(result) == []
+
+
+@pytest.mark.parametrize("contact", BAD)
+async def test_what_reaches_nobody_is_refused(contact: Any) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_contact": contact}))
+    assert slots(result) == {"message_contact": None}
+    assert said(result) == ["leave_message.invalid_contact"]
+
+
+async def test_a_check_without_candidates_changes_nothing() -> None:
+    assert await actions.execute(call("validate_leave_message")) == {"events": [], "responses": []}
+
+
+async def test_an_unknown_action_is_named() -> None:
+    with pytest.raises(actions.UnknownAction, match="action_dance") as caught:
+        await actions.execute(call("action_dance"))
+    assert (caught.value.status, caught.value.body()["error"]) == (404, "unknown_action")
+
+
+GOOD_CALL = call("action_set_language")
+BAD_CALLS: list[Any] = [
+    None,
+    "action_set_language",
+    [],
+    {},
+    GOOD_CALL | {"next_action": ""},
+    GOOD_CALL | {"next_action": 7},
+    GOOD_CALL | {"tracker": None},
+    GOOD_CALL | {"tracker": {}},
+    GOOD_CALL | {"tracker": {**GOOD_CALL["tracker"], "slots": []}},
+    GOOD_CALL | {"tracker": {**GOOD_CALL["tracker"], "events": None}},
+    GOOD_CALL | {"tracker": {**GOOD_CALL["tracker"], "sender_id": None}},
+    GOOD_CALL | {"domain": "all"},
+]
+
+
+@pytest.mark.parametrize("body", BAD_CALLS)
+async def test_a_call_that_is_none_is_refused_with_a_reason(body: Any) -> None:
+    with pytest.raises(actions.BadCall) as caught:
+        await actions.execute(body)
+    assert caught.value.status == 422
+    assert caught.value.detail
+
+
+async def test_a_call_without_a_domain_is_run() -> None:
+    body = {k: v for k, v in GOOD_CALL.items() if k != "domain"}
+    assert said(await actions.execute(body)) == ["language.ask"]
+
+
+async def test_an_action_that_stands_back_is_what_rasa_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rasa_sdk.interfaces import ActionExecutionRejection
+
+    from actions.set_language import SetLanguage
+
+    def stand_back(*args: Any) -> None:
+        raise ActionExecutionRejection("action_set_language", "not now")
+
+    monkeypatch.setitem(actions._executor().actions, "action_set_language", stand_back)
+    with pytest.raises(actions.ActionRejected) as caught:
+        await actions.execute(GOOD_CALL)
+    assert caught.value.status == 400
+    assert caught.value.body() == {"error": "not now", "action_name": "action_set_language"}
+    assert SetLanguage().name() == "action_set_language"
+
+
+@pytest.mark.parametrize("event", ["ReminderScheduled", "ReminderCancelled"])
+def test_an_action_with_a_reminder_is_refused_when_it_is_loaded(event: str) -> None:
+    import rasa_sdk.events
+
+    module = types.ModuleType("actions.later")
+    vars(module)["Alias"] = getattr(rasa_sdk.events, event)
+    with pytest.raises(actions.ActionUnusable, match=f"actions.later uses {event}"):
+        actions.refuse_clocks(module)
+
+
+def test_each_file_holds_one_action() -> None:
+    files = [f for f in (ROOT / "actions").glob("*.py") if not f.name.startswith("_")]
+    assert len(files) == len(actions.names())
+
+
+def test_importing_the_package_loads_neither_the_sdk_nor_an_action() -> None:
+    code = "import sys, actions; sys.exit(any(m.startswith(('rasa_sdk', 'sanic', 'actions.')) for m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_running_actions_prints_and_logs_nothing(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    await actions.execute(GOOD_CALL)
+    assert (capsys.readouterr(), caplog.records) == (("", ""), [])

@@ -1,0 +1,229 @@
+"""Runs inside the brain's own Python 3.10: what can only be seen, or only be broken, from within one process.
+
+`inside.py failures MODEL ACTION_URL TOKEN` breaks the brain in each way that Rasa would hide; `inside.py clock …` runs
+one script at several clocks. Both print one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from bot.assistant import environment  # noqa: E402
+
+environment.prepare()
+
+import aiohttp  # noqa: E402
+import rasa.shared.core.events as events  # noqa: E402
+from rasa.core.run import configure_app  # noqa: E402
+from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
+
+from bot.assistant.brain import Brain  # noqa: E402
+from bot.assistant.calling import ActionListener  # noqa: E402
+from bot.assistant.contract import Hit, Turn, read_payload  # noqa: E402
+from bot.assistant.door_input import DoorInput  # noqa: E402
+from bot.assistant.state import LISTEN, TooLarge, pack, size, unpack  # noqa: E402
+
+DAY = 24 * 3600.0
+_REAL_TIME = time.time
+
+
+def message(text: str, state: Any = None, payload: str = "", hits: tuple[Hit, ...] = ()) -> Turn:
+    return Turn(
+        id="t",
+        kind="payload" if payload else "text",
+        text=text,
+        payload=read_payload(payload) if payload else None,
+        attachments=0,
+        language="zh",
+        channel={"kind": "web"},
+        now="2026-11-21T04:00:00Z",
+        hits_decision="answer" if hits else "none",
+        hits=hits,
+        context={},
+        state=state,
+    )
+
+
+async def failures(model: Path, url: str, token: str) -> dict[str, Any]:
+    """Per case: what was raised, and what was left in any store."""
+
+    async def no_save(tracker: Any) -> None:
+        raise OSError("disk full")
+
+    async def no_read(sender: str) -> None:
+        raise ValueError("unreadable")
+
+    async def silence(*args: Any, **kwargs: Any) -> None:
+        return None
+
+    async def never_saved(tracker: Any) -> None:
+        return None
+
+    def break_save(brain: Brain) -> None:
+        brain.store.save = no_save  # type: ignore[method-assign]
+
+    def break_read(brain: Brain) -> None:
+        brain.store.retrieve = no_read  # type: ignore[method-assign]
+
+    def forget_to_save(brain: Brain) -> None:
+        brain.store.save = never_saved  # type: ignore[method-assign]
+
+    def break_action(brain: Brain) -> None:
+        brain.processor.action_endpoint = ActionListener("http://127.0.0.1:1/webhook", token)
+
+    def limit(brain: Brain) -> None:
+        brain.processor.max_number_of_predictions = 1
+
+    def break_state(brain: Brain) -> None:
+        put = brain.store.put
+        brain.store.put = lambda sender, events: put(sender, ("not an event",))  # type: ignore
+
+    def empty_response(brain: Brain) -> None:
+        brain.processor.domain.responses["utter_greeting"] = [{"custom": {"key": ""}}]
+
+    def no_response(brain: Brain) -> None:
+        brain.processor.domain.responses.pop("utter_greeting")
+
+    def no_words(brain: Brain) -> None:
+        brain.processor.nlg.generate = silence  # type: ignore
+
+    cases: dict[str, tuple[Callable[[Brain], None], str]] = {
+        "whole": (lambda brain: None, "/leave_message"),
+        "the save fails": (break_save, "/leave_message"),
+        "the save is forgotten": (forget_to_save, "/leave_message"),
+        "the read fails": (break_read, "/leave_message"),
+        "the events are unreadable": (break_state, "/leave_message"),
+        "the action fails": (break_action, "/leave_message"),
+        "the prediction limit": (limit, "/leave_message"),
+        "a response is empty": (empty_response, "/greet"),
+        "a response is missing": (no_response, "/greet"),
+        "nothing is said": (no_words, "/greet"),
+    }
+    found: dict[str, Any] = {}
+    for name, (broken, payload) in cases.items():
+        actions = ActionListener(url, token)
+        brain = Brain(model, actions)
+        broken(brain)
+        raised = ""
+        try:
+            await brain.turn(message("", payload=payload))
+        except Exception as e:
+            raised = type(e).__name__
+        left = [*await brain.store.keys(), *brain.processor.lock_store.conversation_locks]  # type: ignore
+        found[name] = {"raised": raised, "left": left}
+        await actions.close()
+    return found
+
+
+async def clock(model: Path, url: str, token: str) -> dict[str, Any]:
+    """The answers of one script at the processor's clock, an hour later and thirty days later, from the same states."""
+    actions = ActionListener(url, token)
+    brain = Brain(model, actions)
+    f22 = (Hit(id="F22", topic="credit_report", score=0.93),)
+    script = [
+        ("你好", "", ()),
+        ("怎么查自己的信用报告？", "", f22),
+        ("", "/leave_message", ()),
+        ("怎么查自己的信用报告？", "", f22),
+        ("银行多扣了我二十元年费", "", ()),
+        ("不知道", "", ()),
+        ("⟦phone:abcdefghij⟧", "", ()),
+        ("谢谢", "", ()),
+    ]
+    found: dict[str, Any] = {"now": [], "hour": [], "month": []}
+    state: Any = None
+    for text, payload, hits in script:
+        for name, later in (("hour", 3600.0), ("month", 30 * DAY), ("now", 0.0)):
+            time.time = lambda later=later: _REAL_TIME() + later  # type: ignore
+            answer = await brain.turn(message(text, state, payload, hits))
+            found[name].append(answer)
+        state = found["now"][-1]["state"]
+    time.time = _REAL_TIME
+    await actions.close()
+    return found
+
+
+async def packing(model: Path, url: str, token: str) -> dict[str, Any]:
+    """Packs trackers that the first assistant's rules do not lead to, and what they were unpacked from."""
+    domain = Brain(model, None).processor.domain
+    opened = [events.ActionExecuted("action_session_start"), events.SessionStarted(), events.ActionExecuted(LISTEN)]
+    stood_back = [
+        events.UserUttered("留言", {"name": "leave_message"}),
+        events.ActionExecuted("leave_message"),
+        events.ActiveLoop("leave_message"),
+        events.SlotSet("requested_slot", "message_text"),
+        events.ActionExecuted(LISTEN),
+        events.UserUttered("等等", {"name": "greet"}),
+        events.ActionExecutionRejected("leave_message"),
+        events.ActionExecuted("utter_greeting"),
+        events.ActionExecuted(LISTEN),
+    ]
+    talk = [
+        events.UserUttered("你好", {"name": "greet"}),
+        events.ActionExecuted("utter_greeting"),
+        events.ActionExecuted(LISTEN),
+    ]
+    large = [
+        events.UserUttered("信用报告", {"name": "faq"}),
+        events.SlotSet("turn_entry", "F22"),
+        events.SlotSet("message_text", "好" * 5000),
+        events.ActionExecuted("utter_faq_answer"),
+        events.ActionExecuted(LISTEN),
+    ]
+    found: dict[str, Any] = {}
+    for name, past in {
+        "a form that stood back": opened + stood_back + talk * 4,
+        "slots that fill the state": opened + large * 4,
+        "slots beyond any state": [*opened, events.SlotSet("message_text", "好" * 6000)],
+    }.items():
+        tracker = DialogueStateTracker.from_events("t", past, domain.slots)
+        try:
+            state = pack(tracker, "m")
+        except TooLarge as e:
+            found[name] = {"error": str(e)}
+            continue
+        again = DialogueStateTracker.from_events("t", list(unpack(state, domain).events), domain.slots)
+        found[name] = {
+            "fixed": pack(again, "m") == state,
+            "size": size(state),
+            "same_slots": [s.value for n, s in again.slots.items() if not n.startswith("turn_")]
+            == [s.value for n, s in tracker.slots.items() if not n.startswith("turn_")],
+            "rejected": (tracker.is_active_loop_rejected, again.is_active_loop_rejected),
+            "transient": "turn_" in json.dumps(state),
+        }
+    return found
+
+
+async def waiting(model: Path, url: str, token: str) -> dict[str, Any]:
+    """What the channel answers while the model is being loaded, and once it is."""
+    channel = DoorInput(token)
+    app = configure_app([channel], enable_api=False, route="/")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = await app.create_server(sock=listening, return_asyncio_server=True)
+        await server.startup()
+        await server.start_serving()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        found: dict[str, Any] = {}
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
+            for name in ("before", "after"):
+                async with http.get(f"{address}/ready") as ready, http.post(f"{address}/turn", data=b"{}") as turn:
+                    found[name] = [ready.status, await ready.json(), turn.status, (await turn.json())["error"]]
+                channel.brain = Brain(model, None)
+        server.close()
+    return found
+
+
+if __name__ == "__main__":
+    what, model, url, token = sys.argv[1:5]
+    run = {"failures": failures, "clock": clock, "packing": packing, "waiting": waiting}[what]
+    print(json.dumps(asyncio.run(run(Path(model), url, token)), ensure_ascii=False))
