@@ -1,0 +1,379 @@
+"""One conversation's turns: reflexes first, then the brain, then one transaction; in order, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, cast
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.apply import Plan, apply, pack, unpack
+from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
+from bot.reflexes import Reflex, Reflexes
+from core import outbox, retry, turns
+from core.effects import Effect, SetLanguage
+from core.errors import ContentError, LeaseLost, LedgerBusy
+from core.live import Live
+from core.model import (
+    Author,
+    Capabilities,
+    ChannelId,
+    ConversationId,
+    Language,
+    Lease,
+    MessageKind,
+    Rendered,
+    Say,
+    Turn,
+)
+from core.store import Store
+from core.turns import FREE, Waiting
+from faq.language import detect
+from faq.publish import Current
+
+log = structlog.get_logger()
+
+HOLD_AFTER_SWEEP = 0.5  # seconds: the sweeper looks this often, so a sentence due at 5 s is written from 4.5 s on
+
+
+class Content(Protocol):
+    """Where the answers and sentences of this moment are found."""
+
+    @property
+    def current(self) -> Current: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What a turn may know of a channel: its kind and what it can carry."""
+
+    kind: str
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Time budgets of DESIGN.md §2."""
+
+    lease: float = 10.0  # seconds
+    tries: int = 3
+    hold_after: float = 5.0  # seconds
+    outage: float = 600.0  # seconds in which one holding sentence is enough
+    default_language: Language = "zh"
+
+
+Outcome = Literal["answered", "silent", "parked", "postponed", "lost"]
+
+
+class Conversations:
+    """Takes conversations and answers what is open in them; safe to be asked for the same one any number of times."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        live: Live,
+        brain: BrainClient,
+        content: Content,
+        reflexes: Reflexes,
+        accounts: Mapping[ChannelId, Account],
+        limits: Limits,
+        clock: Callable[[], datetime],
+        watch: Callable[[Outcome, float], None] = lambda outcome, seconds: None,
+    ) -> None:
+        """`watch` is told how each turn ended and its seconds; metrics hang there."""
+        self._store = store
+        self._live = live
+        self._brain = brain
+        self._content = content
+        self._reflexes = reflexes
+        self._accounts = accounts
+        self._limits = limits
+        self._clock = clock
+        self._watch = watch
+
+    async def drain(self, conversation: ConversationId) -> None:
+        """Answers what is open and due in `conversation`, until nothing is or somebody else has it."""
+        more = True
+        while more:
+            held = await self._lease(conversation)
+            more = held is not None and await self._take(held)
+
+    async def _lease(self, conversation: ConversationId) -> Lease | None:
+        now = self._clock()
+        held: Lease | None = None
+
+        def op(conn: Connection) -> Lease | None:
+            nonlocal held  # run again after a commit whose answer was lost, it knows its own lease
+            held = turns.lease(conn, conversation, now, self._limits.lease, mine=held)
+            return held
+
+        return await self._store.write(op)
+
+    async def _take(self, held: Lease) -> bool:
+        """Goes through the messages of one lease; True if the conversation should be looked at again."""
+        more = False
+        with _Heartbeat(self._store, held, self._clock, self._limits.lease):
+            for turn in held.turns:
+                started = time.perf_counter()
+                try:
+                    plan, visit, more = await self._settle(held, turn, last=turn is held.turns[-1])
+                except TurnFailed as e:
+                    self._watch("postponed", time.perf_counter() - started)
+                    await self._postpone(held, turn, e)
+                    return False
+                except (LeaseLost, LedgerBusy) as e:
+                    # Committed already, taken over, or the database is away: the ledger knows which.
+                    self._watch("lost", time.perf_counter() - started)
+                    log.warning("turn_lost", conversation_id=held.conversation, message_id=turn.inbox_id, why=e.code)
+                    return isinstance(e, LeaseLost) and await self._let_go(held)
+                seconds = time.perf_counter() - started
+                self._watch("parked" if plan.parked else "answered" if plan.say else "silent", seconds)
+                log.info(
+                    "turn_done",
+                    conversation_id=held.conversation,
+                    message_id=turn.inbox_id,
+                    outcome=plan.outcome,
+                    ms=round(seconds * 1000, 1),
+                )
+                held = _after(held, plan, visit, self._clock())
+        return more
+
+    async def _let_go(self, held: Lease) -> bool:
+        """After a lost turn: what a commit without an answer may have put out is told, and a lease that is still ours
+        is given back. True if there is more to do; the sweeper would find all of it too, seconds later."""
+        self._announce(held.conversation, live=self._accounts[held.channel].capabilities.live)
+        with suppress(LedgerBusy):
+            return await self._store.write(lambda conn: turns.release(conn, held, self._clock()))
+        return False
+
+    async def _settle(self, held: Lease, turn: Turn, *, last: bool) -> tuple[Plan, int, bool]:
+        """Thinks and commits; parks the message when its last try fails. TurnFailed while it has tries left."""
+        try:
+            plan = await self._think(held, turn)
+            return plan, *await self._commit(held, turn, plan, last=last)
+        except (LeaseLost, LedgerBusy):
+            raise
+        except Exception as e:
+            # A sentence that cannot be rendered, a row that cannot be written: as bad as a brain that is down.
+            failure = e if isinstance(e, TurnFailed) else TurnFailed("failed", type(e).__name__)
+            if failure is not e:
+                log.exception("turn_failed", conversation_id=held.conversation, message_id=turn.inbox_id)
+            if turn.attempts + 1 < self._limits.tries and not failure.permanent:
+                raise failure from e
+            plan = self._parked(held, turn, failure)
+            return plan, *await self._commit(held, turn, plan, last=last)
+
+    def _parked(self, held: Lease, turn: Turn, failure: TurnFailed) -> Plan:
+        log.error("turn_parked", conversation_id=held.conversation, message_id=turn.inbox_id, why=failure.reason)
+        language, spoken = self._languages(held, turn)
+        told = self._render((Say(key="parked"),), language)
+        return Plan(say=told, state=held.state, spoken=spoken, outcome=f"brain {failure.reason}", parked=True)
+
+    async def _commit(self, held: Lease, turn: Turn, plan: Plan, *, last: bool) -> tuple[int, bool]:
+        now = self._clock()
+        until = FREE if last else now + timedelta(seconds=self._limits.lease)
+        live = self._accounts[held.channel].capabilities.live
+        done = await self._store.write(lambda conn: apply(conn, held, turn, plan, live=live, until=until, now=now))
+        self._announce(held.conversation, live=live)
+        return done
+
+    def _announce(self, conversation: ConversationId, *, live: bool) -> None:
+        self._live.news(conversation)
+        if not live:
+            self._live.sends.add(conversation)
+
+    async def _think(self, held: Lease, turn: Turn) -> Plan:
+        """What to answer; TurnFailed if that takes the brain and the brain could not."""
+        language, spoken = self._languages(held, turn)
+        if held.owner != "bot":
+            return Plan(say=(), state=held.state, spoken=spoken, outcome="seat")
+        reflex = self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
+        if reflex is not None and not reflex.brain:
+            return self._reflex_plan(held, reflex, None, language, spoken)
+        try:
+            reply = await self._ask(held, turn, language, reflex)
+        except TurnFailed:
+            if reflex is None:
+                raise
+            reply = None  # what a reflex says does not need the brain
+        if reflex is not None:
+            return self._reflex_plan(held, reflex, reply, language, spoken)
+        return self._brain_plan(cast("TurnReply", reply), language, spoken)
+
+    def _brain_plan(self, reply: TurnReply, language: Language, spoken: Language) -> Plan:
+        language = _chosen(reply.effects) or language
+        return Plan(
+            say=self._render(reply.say, language),
+            effects=reply.effects,
+            state=pack(reply.state),
+            spoken=spoken,
+            outcome=reply.decision.label,
+        )
+
+    def _reflex_plan(
+        self, held: Lease, reflex: Reflex, reply: TurnReply | None, language: Language, spoken: Language
+    ) -> Plan:
+        """The reflex's own words first; the brain may go on from there, it does not overrule them."""
+        return Plan(
+            say=self._render(reflex.say + (reply.say if reply else ()), language),
+            effects=reflex.effects + (reply.effects if reply else ()),
+            state=pack(reply.state) if reply else held.state,
+            spoken=spoken,
+            outcome=f"reflex:{reflex.name}",
+        )
+
+    async def _ask(self, held: Lease, turn: Turn, language: Language, reflex: Reflex | None) -> TurnReply:
+        kind, text, payload = turn.kind, turn.text, turn.payload
+        if reflex is not None:
+            kind, text, payload = MessageKind.PAYLOAD, "", reflex.brain
+        elif kind is MessageKind.PAYLOAD and not await self._offered(turn):
+            kind, text, payload = MessageKind.TEXT, text or payload, ""  # not a button of ours: words like any other
+        found = self._content.current.search.find(text, language) if kind is MessageKind.TEXT else None
+        account = self._accounts[held.channel]
+        now = self._clock()
+        return await self._brain.turn(
+            TurnRequest(
+                turn=f"{turn.inbox_id}-{held.fence}",
+                kind=kind,
+                text=text,
+                payload=payload,
+                attachments=turn.attachments,
+                language=language,
+                channel=account.kind,
+                capabilities=account.capabilities,
+                now=now,
+                hits_decision=found.decision if found else "none",
+                hits=found.hits if found else (),
+                context={
+                    "pending": None,
+                    "case": None,
+                    "last_speaker": "bot",
+                    "since": (now - held.last_at).total_seconds() if held.last_at else None,
+                },
+                state=unpack(held.state),
+            )
+        )
+
+    async def _offered(self, turn: Turn) -> bool:
+        return await self._store.read(
+            lambda conn: outbox.offered(conn, turn.conversation, turn.payload, before=turn.seq)
+        )
+
+    async def _postpone(self, held: Lease, turn: Turn, failure: TurnFailed) -> None:
+        wait = retry.turn_delay(turn.attempts + 1)
+        until = self._clock() + timedelta(seconds=wait)
+        log.warning(
+            "turn_postponed",
+            conversation_id=held.conversation,
+            message_id=turn.inbox_id,
+            why=failure.reason,
+            attempt=turn.attempts + 1,
+            seconds=wait,
+        )
+        # A lost lease or an absent database needs nothing: the try is simply not counted.
+        with suppress(LedgerBusy):
+            await self._store.write(lambda conn: turns.postpone(conn, held, turn, until=until))
+        asyncio.get_running_loop().call_later(wait, self._live.turns.add, held.conversation)
+
+    async def tell_waiting(self) -> int:
+        """Puts out the holding sentence where a consumer has waited long enough for it; how many there were."""
+        now = self._clock()
+        late = timedelta(seconds=self._limits.hold_after - HOLD_AFTER_SWEEP)
+        outage = timedelta(seconds=self._limits.outage)
+        people = await self._store.read(lambda conn: turns.waiting(conn, now, hold_after=late, outage=outage))
+        told = 0
+        for waiting in people:
+            if account := self._accounts.get(waiting.channel):
+                told += await self._store.write(self._hold(waiting, now, live=account.capabilities.live))
+                self._announce(waiting.conversation, live=account.capabilities.live)
+        return told
+
+    def _hold(self, waiting: Waiting, now: datetime, *, live: bool) -> Callable[..., bool]:
+        language = waiting.language or detect(waiting.text, self._fallback(waiting.spoken, waiting.language_hint))
+        words = list(self._render((Say(key="hold"),), language))
+
+        def op(conn: Connection) -> bool:
+            if not turns.hold(conn, waiting, now):
+                return False
+            outbox.put(
+                conn,
+                waiting.conversation,
+                words,
+                cause=f"hold:{waiting.inbox_id}",
+                author=Author.SYSTEM,
+                now=now,
+                live=live,
+            )
+            return True
+
+        return op
+
+    def _languages(self, held: Lease, turn: Turn) -> tuple[Language, Language]:
+        """The language to answer in, and the one that was spoken last."""
+        spoken = detect(turn.text, self._fallback(held.spoken, turn.language_hint))
+        return held.language or spoken, spoken
+
+    def _fallback(self, spoken: str, hint: str) -> Language:
+        for known in (spoken, hint[:2]):
+            if known in ("zh", "en"):
+                return known
+        return self._limits.default_language
+
+    def _render(self, say: tuple[Say, ...], language: Language) -> tuple[Rendered, ...]:
+        return tuple(self._words(one, language) for one in say)
+
+    def _words(self, say: Say, language: Language) -> Rendered:
+        """The sentence; for an entry that was taken away since its button was offered, that it is gone."""
+        renderer = self._content.current.renderer
+        try:
+            return renderer.render(say, language)
+        except ContentError:
+            if not say.faq:
+                raise
+            return renderer.render(Say(key="faq.expired"), language)
+
+
+def _chosen(effects: tuple[Effect, ...]) -> Language | None:
+    """The language that the effects switch to."""
+    return next((asked.language for asked in effects if isinstance(asked, SetLanguage)), None)
+
+
+def _after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
+    """The lease as the next message of the same conversation finds it."""
+    language = _chosen(plan.effects) or held.language
+    return replace(held, state=plan.state, spoken=plan.spoken, language=language, visit=visit, last_at=now)
+
+
+class _Heartbeat:
+    """Renews a lease while it is in use; a turn that is done within a third of it never gets that far."""
+
+    def __init__(self, store: Store, held: Lease, clock: Callable[[], datetime], seconds: float) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(seconds / 3, self._start)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        held, seconds = self._held, self._seconds
+        with suppress(LedgerBusy):
+            while await self._store.write(lambda conn: turns.renew(conn, held, self._clock(), seconds)):  # noqa: ASYNC110
+                await asyncio.sleep(seconds / 3)
