@@ -1,0 +1,1 @@
+"""The sub-commands of `./qiantai`: thin roads to what the rooms below can do."""
