@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,19 +132,20 @@ def _decision(raw: dict[str, Any]) -> Decision:
 class BrainClient:
     """Keep-alive client of one brain process; `url` may be pointed elsewhere when the child is started anew."""
 
-    def __init__(self, url: str, token: str, timeout: float = 4.0) -> None:
-        """`timeout`: seconds for a whole turn, connection included; DESIGN's budget is 4."""
+    def __init__(self, url: str, token: str, timeout: float = 4.0, *, at_once: int = 8) -> None:
+        """`timeout`: seconds for a whole turn, connection included; `at_once`: turns in flight. DESIGN §2 has both."""
         self.url = url.rstrip("/")
         self.token = token  # to be given to the brain that this client will ask
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._timeout = timeout
+        self._slots = asyncio.Semaphore(at_once)
         self._http: aiohttp.ClientSession | None = None
 
     async def turn(self, request: TurnRequest) -> TurnReply:
         """Ask once. Raises TurnFailed: down (not reachable, not ready), slow, refused, failed (inside), empty."""
         body = encode(request)
         try:
-            async with self._client().post(f"{self.url}/turn", data=body) as response:
+            async with self._slots, self._client().post(f"{self.url}/turn", data=body) as response:
                 status, answer = response.status, await response.read()
         except TimeoutError as e:
             raise TurnFailed("slow", f"no answer within {self._timeout:g} s") from e

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, cast
 import structlog
 from sqlalchemy import Connection
 
-from bot.apply import Plan, apply, pack, unpack
+from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.reflexes import Reflex, Reflexes
 from core import outbox, retry, turns
@@ -103,6 +103,10 @@ class Conversations:
         more = True
         while more:
             held = await self._lease(conversation)
+            if held is not None and held.channel not in self._accounts:  # its messages wait until it is back
+                log.warning("channel_gone", conversation_id=conversation, channel=held.channel)
+                await self._store.write(lambda conn, held=held: turns.release(conn, held, self._clock()))
+                return
             more = held is not None and await self._take(held)
 
     async def _lease(self, conversation: ConversationId) -> Lease | None:
@@ -115,6 +119,29 @@ class Conversations:
             return held
 
         return await self._store.write(op)
+
+    async def answer_urgent(self, conversation: ConversationId) -> None:
+        """Answers at once what needs no brain, past messages that wait for one; then what is open and due.
+
+        Safety and opt-out must not stand behind a message that a slow brain is still with (docs/decisions/0009).
+        """
+        seen = await self._store.read(lambda conn: turns.look(conn, conversation))
+        if seen is not None and seen.channel in self._accounts and seen.owner == "bot":
+            for turn in seen.turns:
+                if (reflex := self._reflex(turn)) is not None and not reflex.brain:
+                    await self._answer_out_of_turn(seen, turn, reflex)
+        await self.drain(conversation)
+
+    async def _answer_out_of_turn(self, seen: Lease, turn: Turn, reflex: Reflex) -> None:
+        started = time.perf_counter()
+        language, spoken = self._languages(seen, turn)
+        plan = self._reflex_plan(seen, reflex, None, language, spoken)
+        live = self._accounts[seen.channel].capabilities.live
+        now = self._clock()
+        with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
+            await self._store.write(lambda conn: apply_out_of_turn(conn, seen, turn, plan, live=live, now=now))
+            self._announce(seen.conversation, live=live)
+            self._ended(turn, plan, time.perf_counter() - started)
 
     async def _take(self, held: Lease) -> bool:
         """Goes through the messages of one lease; True if the conversation should be looked at again."""
@@ -133,17 +160,19 @@ class Conversations:
                     self._watch("lost", time.perf_counter() - started)
                     log.warning("turn_lost", conversation_id=held.conversation, message_id=turn.inbox_id, why=e.code)
                     return isinstance(e, LeaseLost) and await self._let_go(held)
-                seconds = time.perf_counter() - started
-                self._watch("parked" if plan.parked else "answered" if plan.say else "silent", seconds)
-                log.info(
-                    "turn_done",
-                    conversation_id=held.conversation,
-                    message_id=turn.inbox_id,
-                    outcome=plan.outcome,
-                    ms=round(seconds * 1000, 1),
-                )
+                self._ended(turn, plan, time.perf_counter() - started)
                 held = _after(held, plan, visit, self._clock())
         return more
+
+    def _ended(self, turn: Turn, plan: Plan, seconds: float) -> None:
+        self._watch("parked" if plan.parked else "answered" if plan.say else "silent", seconds)
+        log.info(
+            "turn_done",
+            conversation_id=turn.conversation,
+            message_id=turn.inbox_id,
+            outcome=plan.outcome,
+            ms=round(seconds * 1000, 1),
+        )
 
     async def _let_go(self, held: Lease) -> bool:
         """After a lost turn: what a commit without an answer may have put out is told, and a lease that is still ours
@@ -194,7 +223,7 @@ class Conversations:
         language, spoken = self._languages(held, turn)
         if held.owner != "bot":
             return Plan(say=(), state=held.state, spoken=spoken, outcome="seat")
-        reflex = self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
+        reflex = self._reflex(turn)
         if reflex is not None and not reflex.brain:
             return self._reflex_plan(held, reflex, None, language, spoken)
         try:
@@ -206,6 +235,9 @@ class Conversations:
         if reflex is not None:
             return self._reflex_plan(held, reflex, reply, language, spoken)
         return self._brain_plan(cast("TurnReply", reply), language, spoken)
+
+    def _reflex(self, turn: Turn) -> Reflex | None:
+        return self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
 
     def _brain_plan(self, reply: TurnReply, language: Language, spoken: Language) -> Plan:
         language = _chosen(reply.effects) or language

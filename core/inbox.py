@@ -84,7 +84,16 @@ class Inbox:
             raise TooLarge(f"a message has at most {self._max_text} characters")
         row = self._row(channel, kind, inbound, now)
         known = row.conversation in self._known
-        accepted = await self._store.write(lambda conn: _accept(conn, row, known=known))
+        stored = False
+
+        def op(conn: Connection) -> Accepted:
+            """Run again after a commit whose answer was lost, it finds its own row, which is no earlier delivery."""
+            nonlocal stored
+            accepted = _accept(conn, row, known=known)
+            mine, stored = stored, stored or not accepted.duplicate
+            return replace(accepted, duplicate=False) if mine else accepted
+
+        accepted = await self._store.write(op)
         if len(self._known) > 500_000:  # about 60 MB; forgetting costs three statements per conversation
             self._known.clear()
         self._known.add(row.conversation)

@@ -207,6 +207,12 @@ _LEASE = (
     .values(send_fence=conversation.c.send_fence + 1, send_lease_until=bindparam("until", type_=_instant))
     .returning(conversation.c.send_fence, conversation.c.channel_id)
 )
+# The end of a lease is as good as unique: together with the fence it tells one taking from every other.
+_TAKEN = select(conversation.c.id).where(
+    conversation.c.id == bindparam("c"),
+    conversation.c.send_fence == bindparam("f"),
+    conversation.c.send_lease_until == bindparam("until", type_=_instant),
+)
 _HOLD = (
     update(conversation)
     .where(
@@ -221,17 +227,26 @@ _SENDING = _MARK.values(state="sending")
 
 
 def claim(
-    conn: Connection, conversation_id: ConversationId, now: datetime, *, seconds: float, resend_unknown: bool
+    conn: Connection,
+    conversation_id: ConversationId,
+    now: datetime,
+    *,
+    seconds: float,
+    resend_unknown: bool,
+    mine: SendLease | None = None,
 ) -> SendLease | None:
     """Takes the conversation for sending and marks its first waiting message `sending`; None if there is none due.
 
     A row that a dead sender left `sending` is unknown: the platform may have it. `resend_unknown` says whether this
-    channel sends such a row again or leaves it for a person to see.
+    channel sends such a row again or leaves it for a person to see. `mine`: what an earlier run of this operation, with
+    the same `now`, got; if its commit succeeded and only the answer was lost, that is the result.
     """
+    until = now + timedelta(seconds=seconds)
+    if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
+        return mine
     first = conn.execute(_FIRST, {"c": conversation_id}).one_or_none()
     if first is None or first.next_try_at > now:
         return None
-    until = now + timedelta(seconds=seconds)
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
@@ -282,9 +297,7 @@ class Outcome:
     next_try_at: datetime | None = None
 
 
-def settle(
-    conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *, seconds: float, resend_unknown: bool
-) -> SendLease | None:
+def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *, seconds: float) -> SendLease | None:
     """Stores how the try ended and marks the next message `sending`; with none due the lease is given back.
 
     The row is written whatever became of the lease: that the platform has the message is true in any case.
@@ -303,7 +316,9 @@ def settle(
     until = now + timedelta(seconds=seconds)
     if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": until}).rowcount != 1:
         return None
-    parcel = _next(conn, held.conversation, now, resend_unknown=resend_unknown)
+    # Under our own lease a further row is `sending` only if an earlier run of this very operation marked it, and the
+    # answer to its commit was lost: nobody has called the platform for it yet.
+    parcel = _next(conn, held.conversation, now, resend_unknown=True)
     if parcel is None:
         conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE})
         return None

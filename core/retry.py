@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-TURN_DELAYS = (3.0, 9.0)  # seconds after the first and second failed try of a turn; with 4 s a try, 3 tries fit in 30 s
+# Seconds after the first and second failed try of a turn. With 4 s a try, 3 tries fit in 30 s and use most of it: a
+# brain that is being started again should be met by the last one.
+TURN_DELAYS = (4.0, 14.0)
 SEND_FIRST = 2.0  # seconds
 SEND_MOST = 300.0  # seconds
 SEND_TRIES = 8  # 2 + 4 + 8 + … + 128 s: a platform that is down for four minutes loses nothing and is then looked at

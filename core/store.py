@@ -192,6 +192,7 @@ class _Postgres:
             pool_size=PG_LANES + READERS,
             pool_pre_ping=False,
             pool_recycle=1800,
+            hide_parameters=True,  # an error that is logged would repeat what consumers wrote
         )
 
     async def commit(self, ops: list[Op[Any]]) -> list[Any]:
@@ -221,6 +222,7 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite"),
         pool_size=READERS if read_only else 1,
+        hide_parameters=True,  # an error that is logged would repeat what consumers wrote
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000, "isolation_level": None},
     )

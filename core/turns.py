@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -47,6 +48,17 @@ _OPEN = (
     .order_by(inbox.c.seq)
     .limit(TAKE)
 )
+_FACTS = (
+    conversation.c.channel_id,
+    conversation.c.fence,
+    conversation.c.epoch,
+    conversation.c.owner,
+    conversation.c.language,
+    conversation.c.spoken,
+    conversation.c.state,
+    conversation.c.visit_id,
+    conversation.c.last_at,
+)
 _LEASE = (
     update(conversation)
     .where(
@@ -54,34 +66,48 @@ _LEASE = (
         conversation.c.lease_until < bindparam("now", type_=conversation.c.lease_until.type),
     )
     .values(fence=conversation.c.fence + 1, lease_until=bindparam("until", type_=conversation.c.lease_until.type))
-    .returning(
-        conversation.c.channel_id,
-        conversation.c.fence,
-        conversation.c.epoch,
-        conversation.c.owner,
-        conversation.c.language,
-        conversation.c.spoken,
-        conversation.c.state,
-        conversation.c.visit_id,
-        conversation.c.last_at,
-    )
+    .returning(*_FACTS)
+)
+_LOOK = select(*_FACTS).where(conversation.c.id == bindparam("c"))
+
+# The end of a lease is as good as unique: together with the fence it tells one taking from every other.
+_TAKEN = select(conversation.c.id).where(
+    conversation.c.id == bindparam("c"),
+    conversation.c.fence == bindparam("f"),
+    conversation.c.lease_until == bindparam("until", type_=conversation.c.lease_until.type),
 )
 
 
-def lease(conn: Connection, conversation_id: ConversationId, now: datetime, seconds: float) -> Lease | None:
+def lease(
+    conn: Connection, conversation_id: ConversationId, now: datetime, seconds: float, *, mine: Lease | None = None
+) -> Lease | None:
     """Takes the conversation for `seconds` with its open messages; None if it is taken or has nothing due.
 
     The first open message is the only one that may be due: messages are answered in order, so one that waits for its
-    next try holds those behind it.
+    next try holds those behind it. `mine`: what an earlier run of this operation, with the same `now`, got; if its
+    commit succeeded and only the answer was lost, that is the result.
     """
+    until = now + timedelta(seconds=seconds)
+    if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
+        return mine
     rows = conn.execute(_OPEN, {"c": conversation_id}).all()
     if not rows or rows[0].next_try_at > now:
         return None
-    held = conn.execute(
-        _LEASE, {"c": conversation_id, "now": now, "until": now + timedelta(seconds=seconds)}
-    ).one_or_none()
+    held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
+    return _lease(conversation_id, held, rows)
+
+
+def look(conn: Connection, conversation_id: ConversationId) -> Lease | None:
+    """What a lease would bring, without taking it: for what is answered out of turn; None if nothing is open."""
+    rows = conn.execute(_OPEN, {"c": conversation_id}).all()
+    if not rows:
+        return None
+    return _lease(conversation_id, conn.execute(_LOOK, {"c": conversation_id}).one(), rows)
+
+
+def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any]) -> Lease:
     channel_id = ChannelId(held.channel_id)
     return Lease(
         conversation=conversation_id,
@@ -203,6 +229,24 @@ def finish(
     if done.rowcount != 1:
         raise LeaseLost(f"conversation {held.conversation} was taken over")
     return visit_id
+
+
+_STILL_BOTS = (
+    select(conversation.c.id)
+    .where(conversation.c.id == bindparam("c"), conversation.c.owner == "bot", conversation.c.epoch == bindparam("e"))
+    .with_for_update()
+)
+
+
+def finish_out_of_turn(conn: Connection, seen: Lease, turn: Turn, *, outcome: str, now: datetime) -> None:
+    """Closes a message that is answered past those before it; the brain's state is not touched.
+
+    LeaseLost if it is closed already or a person has the conversation, and then nothing of the transaction may stay.
+    """
+    if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:
+        raise LeaseLost(f"conversation {seen.conversation} was taken over")
+    if conn.execute(_DONE, {"i": turn.inbox_id, "to": "done", "now": now, "outcome": outcome}).rowcount != 1:
+        raise LeaseLost(f"message {turn.inbox_id} is closed")
 
 
 def _open_visit(conn: Connection, turn: Turn, now: datetime) -> int:

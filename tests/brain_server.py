@@ -30,6 +30,7 @@ class BrainServer:
         self.asked: list[dict[str, Any]] = []
         self.answer: Callable[[dict[str, Any]], Answer | Awaitable[Answer]] = lambda turn: say("greeting")
         self.url = ""
+        self.was_asked = asyncio.Event()
         self._awake = asyncio.Event()
         self._awake.set()
 
@@ -42,6 +43,7 @@ class BrainServer:
     async def turn(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.asked.append(body)
+        self.was_asked.set()
         await self._awake.wait()
         answer = self.answer(body)
         if isinstance(answer, Awaitable):

@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 for a free one")
     parser.add_argument("--untuned", action="store_true", help="leave Rasa as it is: to compare answers and speed")
     options = parser.parse_args(arguments)
-    parent = os.getppid()
+    # The house says who it is: one that dies before this line must not be mistaken for another parent.
+    parent = int(os.environ.get("QIANTAI_HOUSE_PID") or os.getppid())
     try:
         listening = _bound(options.port)
         for needed in ("QIANTAI_BRAIN_TOKEN", "QIANTAI_ACTION_URL", "QIANTAI_ACTION_TOKEN"):

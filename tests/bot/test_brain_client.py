@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from core.model import Attachment, Capabilities, MessageKind, Say
 from tests.brain_server import BrainServer, brain_server
 from tests.conftest import NOON
 from tests.door.stub_brain import as_told
+from tests.door.waiting import until
 from tests.servers import free_port
 
 TOKEN = "token"
@@ -117,6 +119,18 @@ async def test_a_brain_that_takes_too_long_is_slow(client: BrainClient, stub: Br
         await client.turn(request())
     stub.wake()
     assert (failed.value.reason, failed.value.permanent) == ("slow", False)
+
+
+async def test_no_more_turns_are_in_flight_than_the_brain_takes(stub: BrainServer) -> None:
+    client = BrainClient(stub.url, TOKEN, at_once=2)
+    stub.hang()
+    asked = [asyncio.create_task(client.turn(request(f"message {n}"))) for n in range(5)]
+    await until(lambda: len(stub.asked) == 2)
+    await asyncio.sleep(0.05)  # long enough for a third to arrive, were it let through
+    assert len(stub.asked) == 2
+    stub.wake()
+    assert len(await asyncio.gather(*asked)) == 5
+    await client.close()
 
 
 async def test_a_brain_that_is_not_there_is_down_at_once() -> None:

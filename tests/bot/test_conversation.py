@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from bot import reflexes
 from bot.brain import BrainClient
 from bot.conversation import Account, Conversations, Limits
-from core import outbox
+from core import outbox, retry
 from core.inbox import Accepted, Inbox
 from core.live import Live
 from core.model import Author, Capabilities, ChannelId, ConversationId, Inbound, MessageKind, Rendered
@@ -221,7 +221,7 @@ async def test_an_answer_that_cannot_be_applied_whole_is_not_applied_at_all_and_
     house.brain.answer = lambda turn: say("greeting", effects=[{"name": "opt_out"}])
     for _ in range(3):
         await house.turns.drain(accepted.conversation)
-        house.clock.forward(10)
+        house.clock.forward(15)
     assert await house.count_of(effect) == 0
     assert house.ended == ["postponed", "postponed", "parked"]
 
@@ -288,11 +288,11 @@ async def test_a_turn_is_tried_three_times_within_thirty_seconds_then_parked_tol
 
     house.brain.answer = answer  # type: ignore[assignment]
     accepted = await house.hear("怎么投诉")
-    for _ in range(2):
+    for pause in retry.TURN_DELAYS:
         await house.turns.drain(accepted.conversation)
-        house.clock.forward(4)  # what a try may take
+        house.clock.forward(pause - 1)
         await house.turns.drain(accepted.conversation)  # too early: nothing happens
-        house.clock.forward(9)
+        house.clock.forward(1 + 4)  # and what a try may take
     await house.turns.drain(accepted.conversation)
     assert len(house.brain.asked) == 3
     assert (house.clock() - started).total_seconds() <= 30
@@ -338,6 +338,50 @@ async def test_an_emergency_is_answered_at_once_with_the_brain_down(house: House
     assert "120" in line.text
     assert house.brain.asked == []
     assert await house.count_of(alarm) == 1
+
+
+async def test_an_emergency_does_not_wait_behind_a_message_that_a_slow_brain_is_with(house: House) -> None:
+    house.brain.hang()
+    accepted = await house.hear("怎么投诉")
+    slow = asyncio.create_task(house.turns.drain(accepted.conversation))
+    await house.brain.was_asked.wait()
+    await house.hear("我不想活了")
+    await house.turns.answer_urgent(accepted.conversation)
+    assert not slow.done()
+    [line] = await house.lines(accepted.conversation, after=2)
+    assert "110" in line.text
+    assert await house.count_of(alarm) == 1
+    house.brain.wake()
+    await slow
+    assert len(await house.lines(accepted.conversation, after=line.seq)) == 1  # the first one, and nothing twice
+    assert await house.count_of(alarm) == 1
+
+
+async def test_an_emergency_behind_a_message_that_rests_is_answered_and_the_rest_stays_in_order(house: House) -> None:
+    house.brain.answer = lambda turn: web.Response(status=500)
+    accepted = await house.hear("怎么投诉")
+    await house.turns.drain(accepted.conversation)  # fails: it rests
+    await house.hear("退订")
+    await house.turns.answer_urgent(accepted.conversation)
+    assert len(await house.lines(accepted.conversation, after=2)) == 1
+    house.clock.forward(5)
+    house.brain.answer = lambda turn: say("greeting")
+    await house.turns.drain(accepted.conversation)
+    assert [turn["text"] for turn in house.brain.asked] == ["怎么投诉", "怎么投诉"]
+
+
+async def test_an_emergency_in_a_persons_hands_is_the_persons(house: House) -> None:
+    accepted = await house.hear("我不想活了")
+    await house.store.write(lambda conn: conn.execute(update(conversation).values(owner="seat")) and None)
+    await house.turns.answer_urgent(accepted.conversation)
+    assert await house.lines(accepted.conversation, after=1) == []
+
+
+async def test_messages_of_a_channel_that_was_taken_out_of_the_settings_wait(house: House) -> None:
+    accepted = await house.hear("你好", channel=ChannelId("gone"))
+    await house.turns.drain(accepted.conversation)
+    row = await house.store.read(lambda conn: conn.execute(select(inbox_table.c.state, inbox_table.c.attempts)).one())
+    assert tuple(row) == ("open", 0)
 
 
 async def test_opting_out_works_with_the_brain_down(house: House) -> None:

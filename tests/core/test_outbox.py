@@ -56,7 +56,7 @@ async def claim(store: Store, accepted: Accepted, clock: Clock, *, resend_unknow
 
 async def settle(store: Store, held: SendLease, outcome: Outcome, clock: Clock) -> SendLease | None:
     return await store.write(
-        lambda conn: outbox.settle(conn, held, outcome, clock(), seconds=SECONDS, resend_unknown=True)
+        lambda conn: outbox.settle(conn, held, outcome, clock(), seconds=SECONDS)
     )
 
 

@@ -1,0 +1,198 @@
+"""The public door: which addresses there are, who may use them, and the process that serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import uvloop
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.errors import Malformed, NotFound, QiantaiError
+from core.settings import Settings
+from door import api, health, logs
+from door.answers import response, send_error, unforeseen
+from door.auth import Guard
+from door.house import House, open_house
+from door.listening import LOOPBACK, Listening, bind
+from door.metrics import MetricsPage
+from door.webhooks import PREFIX as WEBHOOKS
+
+log = structlog.get_logger()
+
+WIDGET = Path(__file__).resolve().parents[1] / "web" / "widget" / "dist"
+
+# Everything that needs no token. What ends in "/" stands for all below it; /readyz tells the status only.
+PUBLIC = ("/", "/c/", "/socket/", "/widget/", "/healthz", "/readyz")
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+)
+# The page and its widget: own scripts only, styles also inline (the widget's own, inside its shadow root), the socket.
+PAGE_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+
+def is_public(path: str) -> bool:
+    """May this address be used without a token?"""
+    return f"{path}/" in PUBLIC or path in PUBLIC or any(path.startswith(p) for p in PUBLIC[1:] if p.endswith("/"))
+
+
+def create_app(house: House, widget: Path = WIDGET) -> FastAPI:
+    """The whole public door of `house`; `widget` is the folder of the built page."""
+    app = FastAPI(
+        title="Qiantai",
+        description="The open front desk for a financial-consumer hotline.",
+        # The interactive pages load their scripts from elsewhere, which an offline house has not got.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.router.routes += [
+        Route("/c/{channel}/{rest:path}", house.webhooks, methods=["GET", "POST"], name="webhooks"),
+        WebSocketRoute("/socket/{channel}", house.sockets.serve, name="socket"),
+        Route("/", _to_page, name="home"),
+        Route("/widget", _to_page, name="page"),
+        Mount("/widget", StaticFiles(directory=widget, html=True) if widget.is_dir() else _not_built, name="widget"),
+    ]
+    app.include_router(health.router(house.health))
+    app.include_router(api.router(house.store, house.clock))
+    app.add_exception_handler(QiantaiError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(Exception, _answer)
+    app.add_middleware(Guard, tokens=house.tokens, is_public=is_public)
+    app.add_middleware(SecureHeaders)
+    return app
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Every failure in the one shape, whoever raised it."""
+    match error:
+        case QiantaiError():
+            return response(error)
+        case RequestValidationError():
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return response(Malformed(f"{where}: {first['msg']}"))
+        case HTTPException(status_code=404):
+            return response(NotFound())
+        case HTTPException(status_code=405):
+            return response(WrongMethod())
+        case HTTPException():
+            return response(Malformed(str(error.detail)))
+        case _:
+            return response(unforeseen(error, path=request.url.path))
+
+
+async def _to_page(request: Request) -> Response:
+    return RedirectResponse("/widget/")
+
+
+async def _not_built(scope: Scope, receive: Receive, send: Send) -> None:
+    await send_error(send, NotBuilt())
+
+
+class WrongMethod(QiantaiError):
+    """This address does not take this method."""
+
+    code = "wrong_method"
+    status = 405
+
+
+class NotBuilt(QiantaiError):
+    """The page is not built yet: run ./qiantai setup."""
+
+    code = "not_built"
+    status = 503
+
+
+class SecureHeaders:
+    """Tells browsers what a page of ours may do: next to nothing, and the chat page only what it needs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(WEBHOOKS):  # platforms are no browsers
+            await self._app(scope, receive, send)
+            return
+        policy = PAGE_POLICY if scope["path"].startswith("/widget/") else NO_POLICY
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS, (b"content-security-policy", policy)]
+            await send(message)
+
+        await self._app(scope, receive, add)
+
+
+def run(settings: Settings, *, began: float | None = None) -> None:
+    """The embedded house, until SIGTERM or Ctrl-C; then it stops in order. `began`: the command's time.monotonic()."""
+    logs.configure(settings.log_level, settings.log_format)
+    uvloop.run(_run(settings, time.monotonic() if began is None else began))
+
+
+async def _run(settings: Settings, began: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # Ports first: a taken one should be told before anything is started.
+    public = bind(settings.host, settings.port, "QIANTAI_PORT")
+    inner = bind(LOOPBACK, settings.metrics_port, "QIANTAI_METRICS_PORT") if settings.metrics_port else None
+    async with open_house(settings) as house, AsyncExitStack() as doors:
+        if inner is not None:
+            page = await _serve(doors, MetricsPage(house.store, house.metrics, house.clock), inner)
+            _say(f"Metrics: http://{LOOPBACK}:{page.port}/metrics")
+        door = await _serve(doors, create_app(house), public)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        _say(f"Qiantai is up: http://{host}:{door.port}/ ({time.monotonic() - began:.1f} s)")
+        await _brain_or_stop(house, stop, began)
+        await stop.wait()
+        log.info("stopping")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)  # a second Ctrl-C does not wait for anybody
+    log.info("stopped")
+
+
+async def _serve(doors: AsyncExitStack, app: ASGIApp, sock: socket.socket) -> Listening:
+    listening = Listening(app, sock)
+    await listening.start()
+    doors.push_async_callback(listening.stop)
+    return listening
+
+
+async def _brain_or_stop(house: House, stop: asyncio.Event, began: float) -> None:
+    """Says when the brain is there too; a house that is told to stop does not wait for it."""
+    if house.brain_process is None:
+        return
+    waits = [asyncio.create_task(house.brain_process.up.wait()), asyncio.create_task(stop.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if house.brain_process.up.is_set():
+        _say(f"The brain is ready: model {house.brain_process.model} ({time.monotonic() - began:.1f} s)")
+
+
+def _say(line: str) -> None:
+    """A line for the person at the terminal; logs go elsewhere."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

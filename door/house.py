@@ -1,0 +1,296 @@
+"""One house process put together: opened from the ledger up, closed from the doors down."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+import actions
+import channels
+from bot import reflexes
+from bot.brain import BrainClient
+from bot.conversation import Account, Conversations, Limits
+from channels import Channel
+from channels.web import Hotline, Web
+from core import alarm, turns
+from core.inbox import Inbox
+from core.live import Live, Ready
+from core.model import ChannelId, ConversationId, Language
+from core.settings import Settings
+from core.store import Store
+from core.vault import Vault
+from door import brain_process, sender, sweeper
+from door.actions_listener import PATH as ACTIONS_PATH
+from door.actions_listener import ActionsListener
+from door.auth import Tokens
+from door.brain_process import BrainProcess
+from door.health import Health
+from door.listening import LOOPBACK, Listening, bind
+from door.loops import Loops
+from door.metrics import Metrics
+from door.rates import Rates
+from door.reception import Reception
+from door.sender import Sender
+from door.socket import SWEEP_EVERY, Sockets
+from door.sweeper import Sweeper
+from door.webhooks import Webhooks
+from door.workers import Pool
+from faq.publish import Library
+
+log = structlog.get_logger()
+
+START_GRACE = 10.0  # seconds that turns wait for a brain that is just starting, so that no try is wasted on it
+URGENT_AT_ONCE = 4  # conversations with an emergency or an opt-out; a few milliseconds each
+TYPING_AFTER = 0.5  # seconds a turn may take before the page shows that an answer is being written
+SENDS_GRACE = 5.0  # seconds that calls to platforms get when we stop; what is cut off is `unknown`
+
+
+@dataclass(kw_only=True)
+class House:
+    """What the doors and the tests need of a running house."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    store: Store
+    vault: Vault
+    live: Live
+    urgent: Ready  # wakes for what the house answers without the brain
+    inbox: Inbox
+    channels: dict[ChannelId, Channel]
+    library: Library
+    tokens: Tokens
+    metrics: Metrics
+    health: Health
+    webhooks: Webhooks
+    sockets: Sockets
+    brain: BrainClient
+    brain_process: BrainProcess | None  # None: somebody else runs the brain
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = channels.utc_now,
+    brain: BrainClient | None = None,
+    brain_command: Sequence[str] | None = None,
+) -> AsyncGenerator[House]:
+    """A house at work, without its public door; the ledger is migrated and the keys are there.
+
+    With `brain` given that one is asked and none is started; `brain_command` starts another program in its place.
+    Whatever fails on the way closes what was opened before it.
+    """
+    async with AsyncExitStack() as stack:
+        vault = Vault.open(settings.key_file)
+        store = await Store.open(settings.ledger_url)
+        stack.push_async_callback(store.close)
+        if settings.ledger_url.startswith("sqlite"):  # this house is alone with it: leases are a dead one's
+            await store.write(turns.free_leases)
+        library = await Library.open(settings, store, clock)
+        live, metrics, inbox = Live(), Metrics(), Inbox(store, vault, max_text=settings.max_text)
+        tokens = Tokens(store, clock)
+        accounts = channels.make_all(settings.channels, clock)
+        for channel in accounts.values():
+            await channel.start()
+            stack.push_async_callback(channel.close)
+        urgent = Ready()
+        reception = Reception(
+            inbox=inbox,
+            live=live,
+            urgent=urgent,
+            reflexes=reflexes.load(),
+            rates=Rates(settings.rate_per_minute),
+            metrics=metrics,
+            clock=clock,
+        )
+        health = Health(store=store, data=settings.data)
+        webhooks = Webhooks(
+            channels=accounts,
+            store=store,
+            inbox=inbox,
+            reception=reception,
+            metrics=metrics,
+            clock=clock,
+            max_body_bytes=settings.max_body_bytes,
+        )
+        sockets = Sockets(
+            channels={id: channel for id, channel in accounts.items() if isinstance(channel, Web)},
+            store=store,
+            vault=vault,
+            live=live,
+            reception=reception,
+            metrics=metrics,
+            hotline=lambda language: _hotline(settings, language),
+            default_language=settings.default_language,
+            public_base_url=settings.public_base_url,
+        )
+        house = House(
+            settings=settings,
+            clock=clock,
+            store=store,
+            vault=vault,
+            live=live,
+            urgent=urgent,
+            inbox=inbox,
+            channels=accounts,
+            library=library,
+            tokens=tokens,
+            metrics=metrics,
+            health=health,
+            webhooks=webhooks,
+            sockets=sockets,
+            brain=brain or _brain_client(settings),
+            brain_process=None,
+        )
+        stack.push_async_callback(house.brain.close)
+        base = Loops(_death(metrics))
+        stack.push_async_callback(base.stop)
+        if brain is None:
+            await _start_brain(house, base, stack, brain_command)
+        base.endless("content", library.watch)
+        await _start_work(house, base, stack)
+        yield house
+
+
+def _brain_client(settings: Settings) -> BrainClient:
+    """For a brain that is still to be started: where it listens is told when it is ready."""
+    token = secrets.token_urlsafe(32)
+    return BrainClient("", token, settings.brain_timeout, at_once=settings.turns_in_flight)
+
+
+async def _start_brain(house: House, base: Loops, stack: AsyncExitStack, command: Sequence[str] | None) -> None:
+    """The listener that actions call, then the brain that calls it."""
+    settings = house.settings
+    action_token = secrets.token_urlsafe(32)
+    listener = ActionsListener(actions.execute, action_token, settings.action_timeout)
+    listening = Listening(listener, bind(LOOPBACK, settings.action_port, "QIANTAI_ACTION_PORT"))
+    await listening.start()
+    stack.push_async_callback(listening.stop)
+    url = f"http://{LOOPBACK}:{listening.port}{ACTIONS_PATH}"
+
+    async def tell(detail: str) -> None:
+        now = house.clock()
+        await house.store.write(lambda conn: alarm.raise_alarm(conn, "brain_down", "brain", detail, now))
+
+    def changed(up: bool, restarted: bool) -> None:
+        house.metrics.brain_up.set(up)
+        if restarted:
+            house.metrics.brain_restarts.inc()
+
+    house.brain_process = process = BrainProcess(
+        command or brain_process.command(settings),
+        brain_process.environment(house.brain.token, url, action_token),
+        house.brain,
+        alarm=tell,
+        on_change=changed,
+    )
+    house.health.reasons |= {
+        "brain": lambda: process.trouble,
+        "actions": lambda: "" if listening.alive else "the action listener is down",
+    }
+    base.endless("brain", process.run)
+    # While the brain loads: an action that is broken fails here, and no first caller waits for 0.3 s of imports.
+    await asyncio.to_thread(actions.names)
+
+
+async def _start_work(house: House, base: Loops, stack: AsyncExitStack) -> None:
+    """The loops that answer, send and look after things; stopped before what they stand on."""
+    settings, store, live, metrics = house.settings, house.store, house.live, house.metrics
+    conversations = Conversations(
+        store=store,
+        live=live,
+        brain=house.brain,
+        content=house.library,
+        reflexes=reflexes.load(),
+        accounts={id: Account(kind=c.kind, capabilities=c.capabilities) for id, c in house.channels.items()},
+        limits=Limits(
+            lease=settings.lease_seconds,
+            tries=settings.turn_tries,
+            hold_after=settings.hold_after,
+            default_language=settings.default_language,
+        ),
+        clock=house.clock,
+        watch=lambda outcome, seconds: _count_turn(metrics, outcome, seconds),
+    )
+    sending = Sender(
+        store=store,
+        vault=house.vault,
+        channels=house.channels,
+        wake_later=lambda seconds, which: asyncio.get_running_loop().call_later(seconds, live.sends.add, which),
+        metrics=metrics,
+        clock=house.clock,
+    )
+    answers = Pool("turn", live.turns, _showing(live, conversations), at_once=settings.turns_in_flight)
+    express = Pool("urgent", house.urgent, conversations.answer_urgent, at_once=URGENT_AT_ONCE)
+    parcels = Pool("send", live.sends, sending.drain, at_once=sender.AT_ONCE)
+    swept = Sweeper(
+        store=store, live=live, clock=house.clock, idle_visit=timedelta(minutes=settings.idle_visit_minutes)
+    )
+    sinks = alarm.AlarmSinks(store, settings, house.clock)
+    stack.push_async_callback(parcels.finish, SENDS_GRACE)
+    stack.push_async_callback(answers.finish, settings.brain_timeout + 1.0)
+    stack.push_async_callback(express.finish, settings.brain_timeout + 1.0)
+    work = Loops(_death(metrics))
+    stack.push_async_callback(work.stop)
+
+    async def hold() -> None:
+        metrics.held.inc(await conversations.tell_waiting())
+
+    async def answer() -> None:
+        if house.brain_process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_GRACE):
+                    await house.brain_process.up.wait()
+        await answers.run()
+
+    await swept.wake_all()
+    work.endless("sender", parcels.run)
+    work.endless("turns", answer)
+    work.endless("urgent", express.run)
+    work.every(sweeper.SWEEP_EVERY, "sweeper", swept.sweep)
+    work.every(sweeper.HOLD_EVERY, "holding", hold)
+    work.every(SWEEP_EVERY, "sockets", house.sockets.sweep)
+    work.every(sweeper.VISITS_EVERY, "visits", swept.close_visits)
+    work.every(sweeper.SEAL_EVERY, "audit", swept.seal_hour)
+    work.every(alarm.TELL_EVERY, "alarms", sinks.deliver)
+    house.health.details = lambda: _details(house)
+    house.health.reasons["loops"] = lambda: "; ".join((*base.troubles(), *work.troubles()))
+
+
+def _showing(live: Live, conversations: Conversations) -> Callable[[ConversationId], Awaitable[None]]:
+    """Drains a conversation, and shows its pages that an answer is being written where that takes a while."""
+
+    async def drain(conversation: ConversationId) -> None:
+        shown = asyncio.get_running_loop().call_later(TYPING_AFTER, live.typing, conversation, True)
+        try:
+            await conversations.drain(conversation)
+        finally:
+            shown.cancel()
+            live.typing(conversation, False)
+
+    return drain
+
+
+def _details(house: House) -> dict[str, str]:
+    model = {"model": house.brain_process.model} if house.brain_process else {}
+    return {"content": house.library.version, **model}
+
+
+def _death(metrics: Metrics) -> Callable[[str], None]:
+    return lambda loop: metrics.loop_deaths.labels(loop).inc()
+
+
+def _count_turn(metrics: Metrics, outcome: str, seconds: float) -> None:
+    metrics.turns.labels(outcome).inc()
+    metrics.turn_seconds.observe(seconds)
+
+
+def _hotline(settings: Settings, language: Language) -> Hotline:
+    told = settings.response_args(language)
+    return Hotline(name=told["hotline_name"], number=told["hotline_number"], hours=told["hours"])

@@ -1,0 +1,172 @@
+"""Takes what waits in the outbox to the platforms: in order, marked before each call, again where the error allows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, select
+
+from channels import Channel, CutOff
+from core import alarm, inbox, outbox, retry
+from core.errors import LedgerBusy, SendError
+from core.model import ChannelId, ConversationId, DeliveryState, Outbound
+from core.outbox import Outcome, SendLease
+from core.store import Store
+from core.tables import conversation
+from core.tables import outbox as outbox_table
+from core.vault import Vault
+from door.metrics import Metrics
+
+log = structlog.get_logger()
+
+CALL_SECONDS = 70.0  # a channel's own timeout ends earlier (60 s at most); this one is the net below
+LEASE_SECONDS = 90.0  # longer than any call, so that a lease cannot run out under one; freed at start after a crash
+REST_MOST = 60.0  # seconds a whole channel rests when its platform throttles; a single message may rest longer
+AT_ONCE_PER_CHANNEL = 16  # calls to one platform together: one that hangs must not take every hand
+AT_ONCE = 10_000  # conversations in hand over all channels; most wait for a call of their channel, at 3 kB each
+
+
+class Sender:
+    """Sends the messages of one conversation at a time, each under the lease that `core.outbox` keeps."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        channels: Mapping[ChannelId, Channel],
+        wake_later: Callable[[float, ConversationId], object],
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`wake_later(seconds, conversation)` brings a conversation back when its message is due again."""
+        self._store = store
+        self._vault = vault
+        self._channels = channels
+        self._wake_later = wake_later
+        self._metrics = metrics
+        self._clock = clock
+        self._rest_until = dict.fromkeys(channels, 0.0)  # time.monotonic(); a platform that throttles gets a rest
+        self._slots = {channel_id: asyncio.Semaphore(AT_ONCE_PER_CHANNEL) for channel_id in channels}
+        self._channel_of: dict[ConversationId, ChannelId] = {}
+
+    async def drain(self, conversation_id: ConversationId) -> None:
+        """Sends what is due in the conversation until nothing is, or until a message must rest."""
+        channel = self._channels.get(await self._channel(conversation_id))
+        if channel is None:  # taken out of the settings: its messages wait until it is back
+            return
+        resend = channel.capabilities.resend_unknown
+        async with self._slots[channel.id]:
+            await asyncio.sleep(max(0.0, self._rest_until[channel.id] - time.monotonic()))
+            held = await self._claim(conversation_id, resend=resend)
+            while held is not None:
+                outcome = await self._send(channel, held)
+                held = await self._settle(held, outcome)
+
+    async def _channel(self, conversation_id: ConversationId) -> ChannelId:
+        known = self._channel_of.get(conversation_id)
+        if known is None:
+            if len(self._channel_of) > 100_000:
+                self._channel_of.clear()
+            which = select(conversation.c.channel_id).where(conversation.c.id == conversation_id)
+            known = ChannelId(await self._store.read(lambda conn: conn.execute(which).scalar_one()))
+            self._channel_of[conversation_id] = known
+        return known
+
+    async def _claim(self, conversation_id: ConversationId, *, resend: bool) -> SendLease | None:
+        """Takes the conversation; what a dead sender left and this channel does not repeat becomes an alarm."""
+        now = self._clock()
+        held: SendLease | None = None
+
+        def op(conn: Connection) -> SendLease | None:
+            nonlocal held  # run again after a commit whose answer was lost, it knows its own lease
+            left = set[int]() if resend else _cut_off(conn, conversation_id)
+            held = outbox.claim(conn, conversation_id, now, seconds=LEASE_SECONDS, resend_unknown=resend, mine=held)
+            for outbox_id in sorted(left - _cut_off(conn, conversation_id)) if left else ():
+                _tell(conn, DeliveryState.UNKNOWN, conversation_id, f"outbox {outbox_id}: cut off while sending", now)
+            return held
+
+        return await self._store.write(op)
+
+    async def _send(self, channel: Channel, held: SendLease) -> Outcome:
+        parcel = held.parcel
+        try:
+            message = Outbound(
+                id=parcel.id,
+                address=self._vault.unseal(parcel.sealed, context=held.conversation),
+                text=f"{parcel.text}\n{parcel.source}" if parcel.source else parcel.text,
+                buttons=parcel.buttons,
+                in_reply_to=parcel.in_reply_to,
+            )
+            async with asyncio.timeout(CALL_SECONDS):
+                sent = await channel.send(message)
+        except SendError as e:
+            return self._judge(channel, held, e)
+        except TimeoutError:
+            return self._judge(channel, held, CutOff("server_down", "no answer at all", retryable=True))
+        except Exception as e:
+            # A defect of ours, before or after the platform took it: nobody can say, so it counts as cut off.
+            log.exception("send_broke", channel=channel.id, conversation_id=held.conversation, outbox_id=parcel.id)
+            return self._judge(channel, held, CutOff("broken", type(e).__name__, retryable=True))
+        log.info("sent", channel=channel.id, conversation_id=held.conversation, outbox_id=parcel.id, seq=parcel.seq)
+        return Outcome(state=DeliveryState.SENT, external_id=sent.external_id)
+
+    def _judge(self, channel: Channel, held: SendLease, error: SendError) -> Outcome:
+        """What becomes of a message that was not taken."""
+        tries = held.parcel.attempts + 1
+        cut_off = isinstance(error, CutOff) and not channel.capabilities.resend_unknown
+        if cut_off:
+            outcome = Outcome(state=DeliveryState.UNKNOWN, error=str(error))
+        elif not error.may_retry:
+            outcome = Outcome(state=DeliveryState.FAILED, error=str(error))
+        elif tries >= retry.SEND_TRIES:
+            outcome = Outcome(state=DeliveryState.PARKED, error=str(error))
+        else:
+            wait = max(retry.send_delay(tries), error.retry_after or 0.0)
+            if error.send_code == "throttled":
+                self._rest_until[channel.id] = time.monotonic() + min(wait, REST_MOST)
+            again = self._clock() + timedelta(seconds=wait)
+            outcome = Outcome(state=DeliveryState.READY, error=str(error), next_try_at=again)
+            self._wake_later(wait, held.conversation)
+        log.warning(
+            "not_sent",
+            channel=channel.id,
+            conversation_id=held.conversation,
+            outbox_id=held.parcel.id,
+            why=error.send_code,
+            becomes=outcome.state.value,
+            tries=tries,
+        )
+        return outcome
+
+    async def _settle(self, held: SendLease, outcome: Outcome) -> SendLease | None:
+        self._metrics.sends.labels(held.channel, outcome.state.value).inc()
+        now = self._clock()
+
+        def op(conn: Connection) -> SendLease | None:
+            if outcome.error.startswith("contact_stopped"):
+                inbox.stop(conn, held.conversation, now)  # their wish, not our failure
+            elif outcome.state in (DeliveryState.FAILED, DeliveryState.PARKED, DeliveryState.UNKNOWN):
+                _tell(conn, outcome.state, held.conversation, f"outbox {held.parcel.id}: {outcome.error}", now)
+            return outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS)
+
+        with suppress(LedgerBusy):  # the row stays `sending`: unknown, as it would be after a crash
+            return await self._store.write(op)
+        return None
+
+
+def _cut_off(conn: Connection, conversation_id: ConversationId) -> set[int]:
+    """Rows that are with a platform, or were when their sender died."""
+    left = select(outbox_table.c.id).where(
+        outbox_table.c.conversation_id == conversation_id, outbox_table.c.state == DeliveryState.SENDING.value
+    )
+    return set(conn.execute(left).scalars())
+
+
+def _tell(conn: Connection, state: DeliveryState, conversation_id: ConversationId, detail: str, now: datetime) -> None:
+    alarm.raise_alarm(conn, f"send_{state.value}", conversation_id, detail, now)

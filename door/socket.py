@@ -1,0 +1,339 @@
+"""The door of the web chat: one WebSocket per open page, fed from the ledger after the page's last seq.
+
+What a page gets always comes from the ledger: `core.live` only says when to look. A page is registered before its
+first read, so that nothing falls between; and every 2 s one query for the whole process finds what a lost word missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy import Connection, select
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from channels.web import (
+    REPLAY_PAGE,
+    BadFrame,
+    Close,
+    Frame,
+    Hello,
+    Hotline,
+    Message,
+    Ping,
+    Read,
+    Typing,
+    Web,
+    ack,
+    error,
+    msg,
+    pong,
+    resync,
+    typing,
+    welcome,
+)
+from core import outbox
+from core.errors import BadSignature, LedgerBusy, QiantaiError, TooMany
+from core.inbox import Accepted
+from core.live import Listener, Live
+from core.model import ChannelId, ConversationId, Inbound, Language, MessageKind
+from core.store import Store
+from core.tables import conversation, conversation_seq
+from core.vault import Vault
+from door.answers import unforeseen
+from door.metrics import Metrics
+from door.reception import Reception
+
+log = structlog.get_logger()
+
+PREFIX = "/socket/"
+HELLO_WITHIN = 10.0  # seconds
+SLOW_AFTER = 10.0  # seconds one frame may wait for a page that does not read; 64 kB wait below us by then
+CLOSE_WITHIN = 10.0  # seconds for the last word and the close code
+FRAMES_PER_MINUTE = 600  # of any kind; a page that types without a break sends less than a hundred
+SWEEP_EVERY = 2.0  # seconds
+SWEEP_TAKE = 500  # conversations in one query
+
+
+class Leave(Exception):
+    """The socket ends with this close code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
+        self.code = code
+
+
+@dataclass(eq=False, slots=True)
+class Page:
+    """One open page of a visitor, from its hello on."""
+
+    web: Web
+    socket: WebSocket
+    token: str = field(repr=False)
+    conversation: ConversationId
+    language: Language
+    last: int  # seq of the last message it was sent
+    seen: int = 0  # end of the transcript at the last sweep
+    frames: int = 0  # received in this minute …
+    minute: float = 0.0  # … which began here, time.monotonic()
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one frame at a time goes out
+
+
+@dataclass(kw_only=True)
+class Sockets:
+    """Every open page of this process."""
+
+    channels: Mapping[ChannelId, Web]
+    store: Store
+    vault: Vault
+    live: Live
+    reception: Reception
+    metrics: Metrics
+    hotline: Callable[[Language], Hotline]
+    default_language: Language
+    public_base_url: str  # what browsers know us by where a proxy stands before us; "" if it is the Host header
+    pages: set[Page] = field(default_factory=set[Page])
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection at /socket/<channel id>, from handshake to end."""
+        web = self.channels.get(ChannelId(socket.scope["path"].removeprefix(PREFIX).strip("/")))
+        if web is None or not self._origin_fits(web, socket):
+            await socket.close()  # before accept: HTTP 403
+            return
+        await socket.accept()
+        code = 1000
+        try:
+            await self._talk(web, socket)
+        except WebSocketDisconnect:
+            return
+        except Leave as e:
+            code = e.code
+        except BadSignature:
+            code = Close.AUTH
+        except BadFrame as e:
+            code = Close.BAD_FRAME
+            await _say(socket, error(code=e.problem, text=e.detail))
+        except LedgerBusy:
+            code = 1013  # try again later
+        except Exception as e:
+            unforeseen(e, channel=web.id)
+            code = 1011
+        self.metrics.refused.labels(web.id, str(int(code))).inc()
+        log.info("socket_closed", channel=web.id, code=int(code))
+        await _close(socket, code)
+
+    def _origin_fits(self, web: Web, socket: WebSocket) -> bool:
+        """Browsers say whose page connects: only our own host's and the listed ones may use a visitor's browser."""
+        origin = socket.headers.get("origin")
+        if origin is None or origin == self.public_base_url or origin in web.origins:
+            return True
+        return urlsplit(origin).netloc == socket.headers.get("host")
+
+    # ---- one page ----
+
+    async def _talk(self, web: Web, socket: WebSocket) -> None:
+        hello = await self._hello(web, socket)
+        token = hello.token or web.new_token()
+        conversation_id = self.vault.conversation_id(web.id, token)
+        async with self.live.listen(conversation_id) as ear:
+            end, chosen = await self.store.read(lambda conn: _standing(conn, conversation_id))
+            language = chosen or hello.language or self.default_language
+            page = Page(web, socket, token, conversation_id, language, last=min(hello.last_seq, end), seen=end)
+            self.pages.add(page)
+            gauge = self.metrics.sockets.labels(web.id)
+            gauge.inc()
+            try:
+                await self._welcome(page, hello, end)
+                await self._both_ways(page, ear)
+            finally:
+                gauge.dec()
+                self.pages.discard(page)
+
+    async def _hello(self, web: Web, socket: WebSocket) -> Hello:
+        try:
+            async with asyncio.timeout(HELLO_WITHIN):
+                frame = await _receive(web, socket)
+        except TimeoutError:
+            raise Leave(Close.BAD_FRAME) from None
+        if not isinstance(frame, Hello):
+            raise BadFrame("bad_frame", "hello comes first")
+        return frame
+
+    async def _welcome(self, page: Page, hello: Hello, end: int) -> None:
+        await self._send(
+            page,
+            welcome(
+                token=page.token,
+                conversation=page.conversation,
+                seq=end,
+                hotline=self.hotline(page.language),
+                language=page.language,
+            ),
+        )
+        if hello.last_seq > end:  # it remembers more than there is: another ledger, or one restored from a backup
+            page.last = 0
+            await self._send(page, resync(after=0))
+        if end == 0:
+            # The first opening is a turn like any other, so that the greeting comes from the brain.
+            await self._accept(page, page.web.followed(page.token, page.language))
+
+    async def _both_ways(self, page: Page, ear: Listener) -> None:
+        """Listens and tells until one side ends; the other is then cancelled and its reason dropped."""
+        tasks = {asyncio.create_task(self._tell(page, ear)), asyncio.create_task(self._listen(page))}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        reasons = [e for e in ended if isinstance(e, Exception)]
+        # A page that is gone explains every other failure of its socket.
+        gone = next((e for e in reasons if isinstance(e, WebSocketDisconnect)), None)
+        if done and reasons:
+            raise gone or reasons[0]
+
+    async def _tell(self, page: Page, ear: Listener) -> None:
+        """Sends what the transcript has after the page's last seq, whenever there may be more."""
+        typed = False
+        while True:
+            while lines := await self.store.read(
+                lambda conn: outbox.transcript(conn, page.conversation, after=page.last, limit=REPLAY_PAGE)
+            ):
+                for line in lines:
+                    if line.kind is not MessageKind.FOLLOWED:  # an opening, nothing anybody said
+                        await self._send(page, _message(line))
+                    page.last = line.seq
+                if len(lines) < REPLAY_PAGE:
+                    break
+            if ear.typing != typed:
+                typed = ear.typing
+                await self._send(page, typing(on=typed))
+            await ear.wait(60.0)  # the sweep tells of everything sooner
+
+    async def _listen(self, page: Page) -> None:
+        while True:
+            try:
+                frame = await _receive(page.web, page.socket)
+                self._count(page)
+                await self._take(page, frame)
+            except BadFrame as e:
+                if e.closes:
+                    raise
+                self.metrics.refused.labels(page.web.id, e.problem).inc()
+                await self._send(page, error(code=e.problem, text=e.detail, cid=e.cid))
+
+    def _count(self, page: Page) -> None:
+        now = time.monotonic()
+        if now - page.minute >= 60.0:
+            page.minute, page.frames = now, 0
+        page.frames += 1
+        if page.frames > FRAMES_PER_MINUTE:
+            raise Leave(Close.RATE)
+
+    async def _take(self, page: Page, frame: Frame) -> None:
+        match frame:
+            case Ping():
+                await self._send(page, pong())
+            case Message():
+                await self._message(page, frame)
+            case Read() | Typing():
+                pass  # nobody looks on yet: the seats' console will
+            case Hello():
+                raise BadFrame("bad_frame", "hello comes once")
+
+    async def _message(self, page: Page, frame: Message) -> None:
+        """Takes one message. A refusal names its cid; what is only too early is sent again by the page."""
+        try:
+            inbound = page.web.inbound(page.token, frame, page.language)
+            accepted = await self._accept(page, inbound)
+        except QiantaiError as e:
+            self.metrics.refused.labels(page.web.id, e.code).inc()
+            text = e.detail if e.detail and e.status < 500 else e.sentence
+            await self._send(page, error(code=e.code, text=text, cid=frame.cid))
+            if isinstance(e, TooMany):
+                raise Leave(Close.RATE) from e
+        else:
+            await self._send(page, ack(cid=frame.cid, seq=accepted.seq))
+
+    async def _accept(self, page: Page, inbound: Inbound) -> Accepted:
+        return await self.reception.accept(page.web.id, page.web.kind, inbound)
+
+    async def _send(self, page: Page, frame: str) -> None:
+        """Writes one frame; Leave(4408) if the page has not read enough of the earlier ones in time."""
+        try:
+            async with asyncio.timeout(SLOW_AFTER), page.turn:
+                await page.socket.send_text(frame)
+        except TimeoutError:
+            raise Leave(Close.SLOW) from None
+
+    # ---- all pages ----
+
+    async def sweep(self) -> None:
+        """Tells the pages whose transcript has grown without anybody saying so."""
+        pages = list(self.pages)
+        for start in range(0, len(pages), SWEEP_TAKE):
+            part = pages[start : start + SWEEP_TAKE]
+            ends = await self.store.read(lambda conn, part=part: _ends(conn, {page.conversation for page in part}))
+            for page in part:
+                end = ends.get(page.conversation, 0)
+                if end > max(page.last, page.seen):
+                    self.live.news(page.conversation)
+                page.seen = end
+
+
+async def _receive(web: Web, socket: WebSocket) -> Frame:
+    event = await socket.receive()
+    if event["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(event.get("code", 1005))
+    text = event.get("text")
+    return web.read(text if text is not None else event.get("bytes") or b"")
+
+
+async def _say(socket: WebSocket, frame: str) -> None:
+    """A last word, if it can still be said."""
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await socket.send_text(frame)
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        log.debug("last_word_lost")
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    """Ends the socket; a page that reads nothing does not even get the code, and is cut off by the server below."""
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await socket.close(int(code))
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        log.debug("close_code_lost", code=int(code))
+
+
+def _message(line: outbox.Line) -> str:
+    return msg(
+        seq=line.seq,
+        author=line.author,
+        text=line.text,
+        at=line.at,
+        buttons=line.buttons,
+        source=line.source,
+        entry=line.entry,
+        external_id=line.external_id,
+    )
+
+
+def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, Language | None]:
+    """The end of the transcript and the language that was chosen in it; 0 and None for a new visitor."""
+    row = conn.execute(
+        select(conversation_seq.c.n, conversation.c.language)
+        .join(conversation, conversation.c.id == conversation_seq.c.conversation_id)
+        .where(conversation_seq.c.conversation_id == conversation_id)
+    ).one_or_none()
+    return (row.n, row.language or None) if row else (0, None)
+
+
+def _ends(conn: Connection, conversations: Iterable[ConversationId]) -> dict[str, int]:
+    rows = conn.execute(select(conversation_seq).where(conversation_seq.c.conversation_id.in_(list(conversations))))
+    return {row.conversation_id: row.n for row in rows}

@@ -1,0 +1,124 @@
+"""The door of the platforms: /c/<channel id>/…, answered only after what came in is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from channels import Channel, Parsed, WebhookRequest
+from core import outbox
+from core.errors import Malformed, QiantaiError, TooLarge, UnknownChannel
+from core.inbox import Inbox
+from core.model import ChannelId, Inbound, Receipt, Stopped
+from core.store import Store
+from door.answers import send_error, send_plain, unforeseen
+from door.metrics import Metrics
+from door.reception import Reception
+
+log = structlog.get_logger()
+
+PREFIX = "/c/"
+METHODS = ("GET", "POST")
+
+
+class ClientGone(Exception):
+    """The caller hung up before its request was complete; nobody is left to be answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks:
+    """A bare ASGI application: what a framework would add to a request costs more than the request itself."""
+
+    channels: Mapping[ChannelId, Channel]
+    store: Store
+    inbox: Inbox
+    reception: Reception
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    max_body_bytes: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        channel_id, _, path = scope["path"].removeprefix(PREFIX).partition("/")
+        channel = self.channels.get(ChannelId(channel_id))
+        try:
+            if channel is None:
+                raise UnknownChannel
+            parsed = channel.parse(await self._request(scope, receive, path.strip("/")))
+            await self._keep(channel, parsed)
+        except ClientGone:
+            return
+        except QiantaiError as e:
+            await self._refuse(send, channel_id if channel else "", e)
+        except Exception as e:
+            await self._refuse(send, channel_id, unforeseen(e, channel=channel_id))
+        else:
+            await send_plain(send, parsed.ack.status, parsed.ack.body, parsed.ack.content_type)
+
+    async def _refuse(self, send: Send, channel_id: str, error: QiantaiError) -> None:
+        self.metrics.refused.labels(channel_id, error.code).inc()
+        log.warning("webhook_refused", channel=channel_id, error=error.code, status=error.status)
+        await send_error(send, error)
+
+    async def _request(self, scope: Scope, receive: Receive, path: str) -> WebhookRequest:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.max_body_bytes:
+            raise TooLarge
+        client = scope.get("client")
+        return WebhookRequest(
+            method=scope["method"],
+            path=path,
+            query=_query(scope["query_string"]),
+            headers=headers,
+            body=await read_body(receive, self.max_body_bytes),
+            remote=client[0] if client else "",
+            now=self.clock(),
+        )
+
+    async def _keep(self, channel: Channel, parsed: Parsed) -> None:
+        """Commits everything in the delivery; if one part fails the platform brings all of it again."""
+        now = self.clock()
+        for event in parsed.events:
+            match event:
+                case Inbound():
+                    await self.reception.accept(channel.id, channel.kind, event)
+                case Receipt():
+                    word = event
+                    await self.store.write(lambda conn, word=word: outbox.receipt(conn, channel.id, word))
+                case Stopped():
+                    await self.inbox.stop(channel=channel.id, sender=event.sender, now=now)
+        for kept in parsed.kept:
+            log.info("unsupported_kept", channel=channel.id, reason=kept.reason)
+            await self.inbox.keep(channel=channel.id, reason=kept.reason, raw=kept.raw, now=now)
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The request's body; TooLarge as soon as more than `limit` bytes have come, whatever its headers promised."""
+    body = b""
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ClientGone
+        body += event.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge
+        if not event.get("more_body", False):
+            return body
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    if not raw:
+        return {}
+    try:
+        return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError as e:
+        raise Malformed("the query of the address cannot be read") from e
