@@ -30,7 +30,7 @@ def setup(
     repair: Annotated[bool, typer.Option("--repair", help="Make both environments and the page anew.")] = False,
 ) -> None:
     """Set everything up: environments, page, brain, keys. Quick when nothing changed; resumes if interrupted."""
-    from door.cli.up import open_keys
+    from door.cli.premises import open_keys
 
     house = settings()  # before the long part: a wrong setting is told at once
     if repair:

@@ -21,7 +21,7 @@ import typer
 
 from door.cli.common import Json, called_from, dump, say, settings, sqlite_file
 from door.cli.exits import Exit, fail
-from door.cli.up import sole_house
+from door.cli.premises import sole_house
 
 if TYPE_CHECKING:
     from core.settings import Settings

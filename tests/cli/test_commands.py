@@ -20,8 +20,8 @@ from core.tables import api_token, audit, left_message, secret
 from core.vault import Vault
 from door.cli.app import app
 from door.cli.exits import Exit
+from door.cli.premises import prepare_ledger
 from door.cli.setup import steps
-from door.cli.up import prepare_ledger
 from tests.cli.conftest import Site
 from tests.cli.test_keep import write
 

@@ -19,7 +19,7 @@ from core.model import ChannelId, Inbound
 from core.store import Store
 from core.vault import Vault
 from door.cli.exits import Exit
-from door.cli.up import prepare_ledger, sole_house
+from door.cli.premises import prepare_ledger, sole_house
 from tests.cli.conftest import Site
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)

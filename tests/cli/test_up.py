@@ -16,7 +16,7 @@ import pytest
 
 from core.vault import Vault
 from door.cli.exits import Exit
-from door.cli.up import prepare_ledger, sole_house
+from door.cli.premises import prepare_ledger, sole_house
 from tests.cli.conftest import Site
 from tests.cli.test_keep import write
 from tests.servers import Postgres
