@@ -1,0 +1,94 @@
+"""`bench`: how fast the house is, and what it keeps when it is killed; with a stub brain and a platform of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from door.cli.common import Json, dump, say, table
+from door.cli.exits import Exit, fail
+
+app = typer.Typer(no_args_is_help=True, help="Measure the house, and kill it on purpose.")
+
+
+class Channel(StrEnum):
+    WEBHOOK = "webhook"
+    WEB = "web"
+
+
+class Database(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the run's folder (ledger, logs) behind.")]
+
+
+@app.command()
+def core(
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of one interval of load.")] = 10.0,
+    channel: Annotated[Channel, typer.Option(help="The road that messages take.")] = Channel.WEBHOOK,
+    keep: Keep = False,
+    as_json: Json = False,
+) -> None:
+    """Accepts, replies, latencies and CPU per message, beside their targets. Exit 1 if anything was lost or doubled."""
+    from door.cli.bench import speed
+    from door.cli.bench.figures import Figure, show
+
+    _only_on_linux()
+    result = asyncio.run(speed.measure(seconds, channel.value, keep=keep, tell=say))
+    if as_json:
+        dump(result)
+    else:
+        show("The house under load", [Figure(**f) for f in result["figures"]])
+        _tell(result)
+    _end(result)
+
+
+@app.command()
+def faults(
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="How often something is killed or cut.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same blows.")] = 1,
+    database: Annotated[Database, typer.Option(help="postgresql: its connection is cut instead.")] = Database.SQLITE,
+    keep: Keep = False,
+    as_json: Json = False,
+) -> None:
+    """SIGKILL of the house and of the brain under load. Exit 1 if anything was lost, doubled or out of order."""
+    from door.cli.bench import blows
+
+    _only_on_linux()
+    if database is Database.POSTGRESQL:
+        from door.cli.bench.postgres import MISSING, postgres_bin
+
+        if postgres_bin() is None:
+            fail(Exit.AWAY, MISSING)
+    result = asyncio.run(blows.strike(rounds, seed, database.value, keep=keep, tell=say))
+    if as_json:
+        dump(result)
+    else:
+        rows = [(r["stage"], r["house"], r["brain"], r.get("cut", "")) for r in result["stages"]]
+        table(["Stage", "House killed", "Brain killed", "Connection cut"], rows, empty="nothing was struck")
+        say(f"Rounds: {result['rounds']}, {result['aimed']} of them aimed; restarts (s): {result['restart_seconds']}")
+        say(f"Never struck: {result['never_struck'] or 'none'}")
+        say(f"Sent again after an unknown end: {result['resent_after_unknown']}; parked: {result['parked']}")
+        _tell(result)
+    _end(result)
+
+
+def _only_on_linux() -> None:
+    if sys.platform != "linux":
+        fail(Exit.USAGE, "the benches read /proc and signal processes as Linux does: they run nowhere else")
+
+
+def _tell(result: dict[str, Any]) -> None:
+    say(f"Machine: {result['machine']}")
+    say(f"Checks (all must be 0): {result['checks']}")
+
+
+def _end(result: dict[str, Any]) -> None:
+    if not result["passed"]:
+        raise typer.Exit(Exit.FOUND)
