@@ -1,31 +1,32 @@
-"""Measures the search on questions that it has not seen, and fits its weights on others."""
+"""Measures the search on questions that it has not seen, and lists what it misses."""
 
 from __future__ import annotations
 
-import math
+import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, Literal, get_args
 
 from core.errors import ContentError
 from core.model import Language
 from faq.entries import LANGUAGES
 from faq.index import bare
-from faq.search import Search, Weights, features
+from faq.search import Found, Search
 
 CHOICES = 3  # hits that are offered when asking back
-RIDGE = 0.3  # keeps weights small where few questions speak
-STEPS = 30  # of Newton's method; it stands still after about ten
+NOBODY = "-"  # stands for the expected entry where no entry answers
+
+# What may become of a question; the first four of one in scope, the others of one out of scope.
+Outcome = Literal["answered", "offered", "wrong", "missed", "false answer", "asked", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """A line of a question file: part, expected entry ("" for out of scope), language, text."""
+    """A line of a question file."""
 
-    part: str
-    expected: str
+    expected: frozenset[str]  # entries of which each is right; none: out of scope
     language: Language
     text: str
 
@@ -35,10 +36,11 @@ class Figures:
     """How a set of questions fared; shares are 0..1 of the questions in scope or out of scope."""
 
     in_scope: int
-    first: float  # the right entry is the first hit, whatever was decided
+    top1: float  # a right entry is the first hit, whatever was decided
+    top3: float  # … is among the first three
     answered: float  # answered, and rightly
+    offered: float  # asked back with a right entry among the choices
     wrong: float  # answered, and wrongly
-    offered: float  # asked back with the right entry among the choices
     missed: float  # asked back without it, or no answer
     out_of_scope: int
     false_answer: float  # answered though nothing fits
@@ -46,87 +48,101 @@ class Figures:
     refused: float  # rightly no answer
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One question, and what became of it."""
+
+    question: Question
+    found: Found
+    outcome: Outcome
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is to be mended here."""
+        return self.outcome in ("answered", "offered", "refused")
+
+    def rank(self) -> int:
+        """The place of a right entry among the hits, from 1; 0 if it is not among them."""
+        return next((n for n, hit in enumerate(self.found.hits, 1) if hit.id in self.question.expected), 0)
+
+
 def questions(path: Path) -> list[Question]:
-    """The questions of a file of tab-separated lines "part, expected, language, question"; "#" begins a comment."""
+    """The questions of a file of tab-separated lines under a line of column names.
+
+    `question` is needed; `id` holds the right entry, several with | between them, - or no such column for out of scope;
+    `language` may be missing where the file's name ends in _zh or _en. "#" begins a comment.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ContentError(f"{path.name} cannot be read as UTF-8 text: {e}") from None
+    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
     found: list[Question] = []
-    rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    for n, row in enumerate(rows[1:], 2):
-        fields = row.split("\t")
-        if len(fields) != 4 or fields[2] not in LANGUAGES:
-            raise ContentError(f"{path.name}: row {n} is not: part, expected, language, question")
-        part, expected, language, text = fields
-        entry = "" if expected == "-" else expected
-        found.append(Question(part=part, expected=entry, language=cast("Language", language), text=text))
+    for n, row in enumerate(csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE), 2):
+        if None in row or None in row.values():
+            raise ContentError(f"{path.name}: row {n} does not have the columns of the first row")
+        spoken = row.get("language", path.stem[-2:])
+        if spoken not in LANGUAGES or not row.get("question"):
+            raise ContentError(f"{path.name}: row {n} needs a question, and a language that is zh or en")
+        expected = frozenset(row.get("id", NOBODY).split("|")) - {NOBODY}
+        found.append(Question(expected=expected, language=spoken, text=row["question"]))
     return found
 
 
-def measure(search: Search, asked: Iterable[Question]) -> Figures:
+def held_out(folder: Path) -> list[Question]:
+    """The questions of every .tsv file in `folder`; ContentError if there is none."""
+    files = sorted(folder.glob("*.tsv"))
+    if not files:
+        raise ContentError(f"no question files (*.tsv) in {folder}")
+    return [question for file in files for question in questions(file)]
+
+
+def ask(search: Search, asked: Iterable[Question]) -> list[Case]:
     """Puts every question to `search`."""
-    n: Counter[str] = Counter()
-    for question in asked:
-        found = search.find(question.text, question.language)
-        ids = [hit.id for hit in found.hits]
-        if not question.expected:
-            n[f"out {found.decision}"] += 1
-            continue
-        n["first"] += ids[:1] == [question.expected]
-        if found.decision == "answer":
-            n["answered" if ids[0] == question.expected else "wrong"] += 1
-        elif found.decision == "ask" and question.expected in ids[:CHOICES]:
-            n["offered"] += 1
-        else:
-            n["missed"] += 1
-    inside = n["answered"] + n["wrong"] + n["offered"] + n["missed"]
-    outside = n["out answer"] + n["out ask"] + n["out none"]
-    ins = {k: n[k] / max(1, inside) for k in ("first", "answered", "wrong", "offered", "missed")}
-    outs = {
-        k: n[f"out {d}"] / max(1, outside)
-        for k, d in (("false_answer", "answer"), ("asked", "ask"), ("refused", "none"))
+    return [_case(question, search.find(question.text, question.language)) for question in asked]
+
+
+def _case(question: Question, found: Found) -> Case:
+    right = [hit.id in question.expected for hit in found.hits[:CHOICES]]
+    outcome: Outcome
+    if not question.expected:
+        outcome = "false answer" if found.decision == "answer" else "asked" if found.decision == "ask" else "refused"
+    elif found.decision == "answer":
+        outcome = "answered" if right[0] else "wrong"
+    else:
+        outcome = "offered" if found.decision == "ask" and any(right) else "missed"
+    return Case(question=question, found=found, outcome=outcome)
+
+
+def figures(cases: Sequence[Case]) -> Figures:
+    """The shares of every outcome."""
+    counted = Counter(case.outcome for case in cases)
+    inside = [case.rank() for case in cases if case.question.expected]
+    ins, outs = max(1, len(inside)), max(1, len(cases) - len(inside))
+    share = {outcome: counted[outcome] / (ins if n < 4 else outs) for n, outcome in enumerate(get_args(Outcome))}
+    return Figures(
+        in_scope=len(inside),
+        top1=sum(rank == 1 for rank in inside) / ins,
+        top3=sum(1 <= rank <= CHOICES for rank in inside) / ins,
+        out_of_scope=len(cases) - len(inside),
+        **{outcome.replace(" ", "_"): value for outcome, value in share.items()},
+    )
+
+
+def by_language(cases: Sequence[Case]) -> Mapping[Language, Figures]:
+    """The figures of each language."""
+    return {one: figures([case for case in cases if case.question.language == one]) for one in LANGUAGES}
+
+
+def line(case: Case) -> dict[str, Any]:
+    """A case as `./qiantai faq eval --misses --json` shows it."""
+    return {
+        "query": case.question.text,
+        "language": case.question.language,
+        "expected": sorted(case.question.expected),
+        "outcome": case.outcome,
+        "hits": [{"id": hit.id, "score": hit.score, "phrasing": hit.phrasing} for hit in case.found.hits[:CHOICES]],
     }
-    return Figures(in_scope=inside, out_of_scope=outside, **ins, **outs)
-
-
-def fit(search: Search, asked: Iterable[Question]) -> Weights:
-    """Weights of a logistic regression: does the first hit answer the question?"""
-    rows: list[tuple[Sequence[float], float]] = []
-    for question in asked:
-        matches, length = search.candidates(question.text, question.language)
-        if matches:
-            rows.append((features(matches, 0, length), float(matches[0].group == question.expected)))
-    if not rows:
-        raise ContentError("no question shares a word with any entry")
-    weights = [0.0] * len(rows[0][0])
-    for _ in range(STEPS):
-        weights = [w + d for w, d in zip(weights, _step(rows, weights), strict=True)]
-    return Weights(*weights)
-
-
-def _step(rows: Sequence[tuple[Sequence[float], float]], weights: Sequence[float]) -> list[float]:
-    """One step of Newton's method; the first weight, the base, is not held small."""
-    size = len(weights)
-    slope = [-RIDGE * w if i else 0.0 for i, w in enumerate(weights)]
-    bend = [[(RIDGE if i else 1e-6) * (i == j) for j in range(size)] for i in range(size)]
-    for x, y in rows:
-        p = 1 / (1 + math.exp(-sum(a * b for a, b in zip(x, weights, strict=True))))
-        for i in range(size):
-            slope[i] += (y - p) * x[i]
-            for j in range(size):
-                bend[i][j] += p * (1 - p) * x[i] * x[j]
-    return _solve(bend, slope)
-
-
-def _solve(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """x of matrix · x = right, by elimination with pivots."""
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    size = len(rows)
-    for i in range(size):
-        pivot = max(range(i, size), key=lambda r: abs(rows[r][i]))
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        for r in range(size):
-            if r != i:
-                factor = rows[r][i] / rows[i][i]
-                rows[r] = [a - factor * b for a, b in zip(rows[r], rows[i], strict=True)]
-    return [rows[i][size] / rows[i][i] for i in range(size)]
 
 
 def grams(text: str) -> frozenset[str]:

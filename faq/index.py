@@ -9,9 +9,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# BM25's usual constants; for B in 0.2..0.75 and K1 in 0.6..1.2 tests/faq/held_out.tsv shows no difference.
+from faq.folding import fold
+
+# Of a text. BM25's usual constants; for B in 0.25..0.75 phrasings left out show no difference (see faq/fitting.py).
 B = 0.5  # how much a long text has to make up for its length
-K1 = 1.2  # how soon a term that a group has in many texts stops counting more
+K1 = 1.2  # how soon a term stops counting more
+# Of a group. Phrasings left out show a flat top here: GROUP_K 3..8, GROUP_B 0.3..0.6, GROUP_PART 0.65..0.85.
+GROUP_B = 0.5
+GROUP_K = 4.0
+GROUP_PART = 0.7  # what all texts of a group together count, and the rest what the best one alone does
+SCALE = 2.0  # brings the score of a question that an entry knows well to about 1
 MISSPELT_MIN = 5  # letters of an English stem from which a like one may be meant
 MISSPELT = 0.65  # how alike (Dice, over pieces of three letters) a known stem has to be to be meant
 MISSPELT_WEIGHT = 0.8  # of what the known stem would count
@@ -19,6 +26,7 @@ SURPLUS = (
     0.1  # part of the score that a text loses by what it says beyond the query: breaks ties between like phrasings
 )
 COMMON = 0.2  # weight of words that any question may hold
+ASKING = 0.5  # weight of English words that tell one question about a thing from another: how much, when, who
 STEM_MIN = 3  # letters that a cut-off ending must leave
 
 _RUNS = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+|[a-z]+(?:'[a-z]+)?|\d+")
@@ -42,14 +50,15 @@ _COMMON_PAIRS = _words("""
 _COMMON_WORDS = _words("""
     a an the of to in on at for from with by about into and or but if so as than then i i'm me my you your he she it
     it's its we our they them their this that these those is am are was were be been do does did don't has have had
-    can could will would should may might must not no how what what's when where which who why there here please want
-    need get got any some someone anyone something tell know make just now much many help hello hi hey thanks thank
+    can could will would should may might must not no how what what's there here please want
+    need get got any some someone anyone something tell know make just now help hello hi hey thanks thank
 """)
+_ASKING_WORDS = _words("much many when where which who why")
 
 
 def plain(text: str) -> str:
-    """Half width, lower case, without masked references."""
-    return unicodedata.normalize("NFKC", _REFERENCES.sub(" ", text)).casefold()
+    """Half width, lower case, simplified characters, without masked references."""
+    return fold(unicodedata.normalize("NFKC", _REFERENCES.sub(" ", text)).casefold())
 
 
 def bare(text: str) -> str:
@@ -76,7 +85,7 @@ def terms(text: str) -> dict[str, float]:
         if run[0] >= _HAN_FROM:
             _han(run, found)
         elif run[0].isalpha():
-            weight = COMMON if run in _COMMON_WORDS else 1.0
+            weight = COMMON if run in _COMMON_WORDS else ASKING if run in _ASKING_WORDS else 1.0
             root = stem(run)
             found[root] = max(weight, found.get(root, 0.0))
         else:
@@ -120,14 +129,14 @@ class _Doc:
 
 
 class Index:
-    """BM25 over groups of texts (the phrasings of FAQ entries): half the best text, half all of the group together.
+    """BM25 over groups of texts (the phrasings of FAQ entries): the best text, and all of the group together.
 
     A phrasing alone is too short to show which words its entry is about; all together they are, and the best one keeps
     a question that fits one phrasing word for word in front. Immutable once made.
     """
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        """`texts`: (group, text) pairs."""
+    def __init__(self, texts: Iterable[tuple[str, str]], beside: Iterable[tuple[str, str]] = ()) -> None:
+        """`texts`: (group, text) pairs; `beside`: more words of the groups (answers), which are no texts to match."""
         pairs = [(group, text, terms(text)) for group, text in texts]
         groups: defaultdict[str, Counter[str]] = defaultdict(Counter)  # term → group → texts that hold it
         for group, _, found in pairs:
@@ -136,27 +145,46 @@ class Index:
         # Rare means: in few groups. By texts, the key word of an entry with many phrasings would look common.
         self._all = len({group for group, _, _ in pairs})
         self._rare = {term: self._rarity(len(among)) for term, among in groups.items()}
+        for group, text in beside:
+            for term in terms(text):
+                groups[term][group] += 1
+        self._rare = {term: self._rare.get(term, self._rarity(len(among))) for term, among in groups.items()}
         self._docs = [
             _Doc(group, text, frozenset(found), sum(w * self._rare[t] for t, w in found.items()))
             for group, text, found in pairs
         ]
-        lengths = [sum(found.values()) for _, _, found in pairs]
-        average = sum(lengths) / len(lengths) if lengths else 1.0
-        self._in_docs: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-        for doc, (_, _, found) in enumerate(pairs):
-            impact = (K1 + 1) / (1 + K1 * (1 - B + B * lengths[doc] / average))
-            for term in found:
-                self._in_docs[term].append((doc, impact * self._rare[term] / 2))
-        self._in_groups = {
-            term: [(group, (K1 + 1) * n / (n + K1) * self._rare[term] / 2) for group, n in among.items()]
-            for term, among in groups.items()
-        }
-
+        self._in_docs = self._of_docs([(found, sum(found.values())) for _, _, found in pairs])
+        self._in_groups = self._of_groups(groups)
         self._spelt: defaultdict[str, list[str]] = defaultdict(list)  # piece of a stem → stems
         for term in self._rare:
             if term.isascii() and term.isalpha() and len(term) >= MISSPELT_MIN - 1:
                 for piece in _pieces(term):
                     self._spelt[piece].append(term)
+
+    def _of_docs(self, docs: list[tuple[dict[str, float], float]]) -> dict[str, list[tuple[int, float]]]:
+        """What each term adds to each text that holds it; `docs`: terms and length of every text."""
+        average = sum(length for _, length in docs) / len(docs) if docs else 1.0
+        found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+        for doc, (held, length) in enumerate(docs):
+            impact = (1 - GROUP_PART) / SCALE * (K1 + 1) / (1 + K1 * (1 - B + B * length / average))
+            for term in held:
+                found[term].append((doc, impact * self._rare[term]))
+        return dict(found)
+
+    def _of_groups(self, groups: dict[str, Counter[str]]) -> dict[str, list[tuple[str, float]]]:
+        """What each term adds to each group that holds it, the more the more of its texts hold it."""
+        sizes: Counter[str] = Counter()
+        for among in groups.values():
+            sizes.update(among)
+        average = sum(sizes.values()) / len(sizes) if sizes else 1.0
+        level = {group: GROUP_K * (1 - GROUP_B + GROUP_B * size / average) for group, size in sizes.items()}
+        return {
+            term: [
+                (group, GROUP_PART / SCALE * (GROUP_K + 1) * n / (n + level[group]) * self._rare[term])
+                for group, n in among.items()
+            ]
+            for term, among in groups.items()
+        }
 
     def _meant(self, term: str) -> str:
         """The known stem that an unknown one is nearly spelt like, "" if there is none."""
@@ -188,7 +216,7 @@ class Index:
         docs: dict[int, float] = {}
         groups: dict[str, float] = {}
         for term, weight in asked.items():
-            for doc, impact in self._in_docs[term]:
+            for doc, impact in self._in_docs.get(term, ()):
                 docs[doc] = docs.get(doc, 0.0) + weight * impact
             for group, impact in self._in_groups[term]:
                 groups[group] = groups.get(group, 0.0) + weight * impact

@@ -72,7 +72,7 @@ class Library:
         self._published = published
         self._broken = broken
         self._trouble = ""
-        self._current = self._read()
+        self._current = self._read(None)
 
     @classmethod
     async def open(cls, settings: Settings, store: Store, clock: Callable[[], datetime]) -> Library:
@@ -108,7 +108,7 @@ class Library:
         Broken files leave the old content in place; their problems are logged and told once.
         """
         try:
-            read = await asyncio.to_thread(self._read)
+            read = await asyncio.to_thread(self._read, self.current)
         except ContentError as e:
             if str(e) != self._trouble:
                 self._trouble = str(e)
@@ -138,19 +138,22 @@ class Library:
         async for _ in awatch(self._folder, debounce=DEBOUNCE, rust_timeout=int(LOOK * 1000), yield_on_timeout=True):
             saved.set()
 
-    def _read(self) -> Current:
-        """The files as they are now; ContentError with every problem of entries and sentences."""
+    def _read(self, old: Current | None) -> Current:
+        """The files as they are now, `old` if they are the same; ContentError with every problem in them."""
         content, broken = entries.read(self._folder)
         said, unsaid = responses.read(self._folder / responses.FOLDER)
         if problems := [*broken, *unsaid]:
             raise ContentError("\n".join(map(str, problems)))
+        version = hashlib.sha256(f"{content.version} {said.version}".encode()).hexdigest()[:12]
+        if old is not None and version == old.version:
+            return old  # the index is most of the work, and unchanged files are looked at every minute
         now = self._clock()
         return Current(
             content=content,
             responses=said,
             search=Search(content, now),
             renderer=Renderer(content, said, self._args, china_day(now)),
-            version=hashlib.sha256(f"{content.version} {said.version}".encode()).hexdigest()[:12],
+            version=version,
             day=china_day(now),
         )
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from door.cli.common import Json, called_from, dump, say, settings
+from door.cli.common import Json, called_from, dump, say, settings, table
 from door.cli.exits import Exit, fail
+from door.cli.setup.steps import ROOT
 
 if TYPE_CHECKING:
     from core.model import Language
 
-faq = typer.Typer(no_args_is_help=True, help="The answers: search them, check their files.")
+faq = typer.Typer(no_args_is_help=True, help="The answers: search them, measure the search, check their files.")
 
 
 @faq.command("search")
@@ -54,6 +55,48 @@ def _lines(file: Path) -> Iterator[str]:
     except OSError as e:
         fail(Exit.USAGE, f"{file} cannot be read ({e.strerror})")
     return (line for line in text.decode("utf-8-sig", "replace").splitlines() if line.strip())
+
+
+@faq.command("eval")
+def measure(
+    folder: Annotated[
+        Path | None, typer.Option(help="Other question files (*.tsv) than those of tests/faq/held_out.")
+    ] = None,
+    misses: Annotated[bool, typer.Option("--misses", help="List the questions that did not fare well, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How the search fares with questions it has not seen, per language; with --misses also which ones it misses."""
+    from faq import entries, evaluate
+    from faq.search import Search
+
+    place = called_from(folder) if folder else ROOT / "tests" / "faq" / "held_out"
+    if not any(place.glob("*.tsv")):
+        fail(
+            Exit.USAGE,
+            f"there are no question files (*.tsv) in {place}; the held-out ones come with a checkout of the source, "
+            "in tests/faq/held_out, and --folder names others",
+        )
+    finder = Search(entries.load(settings().content), datetime.now(UTC))
+    cases = evaluate.ask(finder, evaluate.held_out(place))
+    found = {language: asdict(figures) for language, figures in evaluate.by_language(cases).items()}
+    missed = [evaluate.line(case) for case in cases if misses and not case.good]
+    if as_json:
+        for language, figures in found.items():
+            dump({"language": language} | {name: round(value, 4) for name, value in figures.items()})
+        for row in missed:
+            dump(row)
+        return
+    names = next(iter(found.values()))
+    rows = [[name.replace("_", " "), *(_share(figures[name]) for figures in found.values())] for name in names]
+    table(["", *found], rows, empty="No questions.")
+    for row in missed:
+        hits = "  ".join(f"{hit['id']} {hit['score']:.2f}" for hit in row["hits"])
+        expected = " or ".join(row["expected"]) or "no answer"
+        typer.echo(f"{row['outcome']}: {row['query']}\n  expected {expected}; {hits or 'no hits'}")
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
 @faq.command("lint")

@@ -234,6 +234,24 @@ def test_faq_search_says_what_it_wants(site: Site, words: tuple[str, ...]) -> No
     assert site.run("faq", "search", *words).returncode == Exit.USAGE
 
 
+def test_faq_eval_measures_each_language_and_lists_the_misses(site: Site, tmp_path: Path) -> None:
+    machine = [json.loads(line) for line in site.run("faq", "eval", "--json").stdout.splitlines()]
+    assert [row["language"] for row in machine] == ["zh", "en"]
+    assert all(0.5 < row["top1"] < row["top3"] < 1 for row in machine)
+    (tmp_path / "own_zh.tsv").write_text("id\tquestion\nF22\t怎么查自己的信用报告？\nF01\t存款保险最多赔多少？\n")
+    done = site.run("faq", "eval", "--folder", ".", "--misses")
+    assert "50.0%" in done.stdout
+    assert "wrong: 存款保险最多赔多少？\n  expected F01; F77 1.00" in done.stdout
+    [_, _, missed] = map(json.loads, site.run("faq", "eval", "--folder", ".", "--misses", "--json").stdout.splitlines())
+    assert (missed["expected"], missed["outcome"], missed["hits"][0]["id"]) == (["F01"], "wrong", "F77")
+
+
+def test_faq_eval_without_questions_says_where_they_come_from(site: Site) -> None:
+    done = site.run("faq", "eval", "--folder", "nowhere")
+    assert done.returncode == Exit.USAGE
+    assert "come with a checkout" in done.stderr
+
+
 def test_faq_lint_names_file_line_and_reason(site: Site, tmp_path: Path) -> None:
     (tmp_path / "faq" / "responses").mkdir(parents=True)
     (tmp_path / "faq" / "cash.yml").write_text("- id: F99\n  question: 1\n")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+
+from faq.entries import LANGUAGES, Content
+from faq.evaluate import grams
 
 CONTENT = Path(__file__).parents[2] / "faq" / "content"
 
@@ -58,6 +63,29 @@ def make(folder: Path, topic: str = TOPIC) -> Path:
         (responses / file.name).write_text(text, encoding="utf-8")
     (folder / "saving.yml").write_text(topic, encoding="utf-8")
     return folder
+
+
+def close(questions: Iterable[str], content: Content, limit: float = 0.7) -> list[tuple[str, str]]:
+    """The questions that are nearly a phrasing, each with it: `limit` of the three-character pieces are the same."""
+    phrasings = [
+        (text, grams(text))
+        for entry in content.entries.values()
+        for language in LANGUAGES
+        for text in (entry.question[language], *entry.phrasings[language])
+    ]
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for n, (_, pieces) in enumerate(phrasings):
+        for piece in pieces:
+            holders[piece].append(n)
+    found: list[tuple[str, str]] = []
+    for question in questions:
+        pieces = grams(question)
+        shared = Counter(n for piece in pieces for n in holders.get(piece, ()))
+        for n, both in shared.items():
+            text, others = phrasings[n]
+            if both >= limit * (len(pieces) + len(others) - both):
+                found.append((question, text))
+    return found
 
 
 def edit(path: Path, old: str, new: str) -> None:
