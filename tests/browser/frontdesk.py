@@ -63,6 +63,8 @@ class FrontDesk:
         self.acknowledges = True
         self.refusal: Frame | None = None  # an error frame for the next messages instead of an ack
         self.turns_away = False  # close with 4401 at hello
+        self.has_channel = True  # else 403 to every handshake, as where no such web channel is set up
+        self.handshakes = 0
         self.thinking: asyncio.Event | None = None  # answers wait for it, "typing" shown
         self.started_at = datetime.now(UTC)
         self._runner: web.AppRunner | None = None
@@ -164,6 +166,9 @@ class FrontDesk:
         return web.FileResponse(DIST / "index.html")
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        self.handshakes += 1
+        if not self.has_channel:
+            raise web.HTTPForbidden
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         wire = request.transport

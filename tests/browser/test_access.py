@@ -156,3 +156,62 @@ async def test_touch_targets_are_large_enough(visitor: Any, desk: FrontDesk) -> 
         box = await button.bounding_box()
         assert box is not None
         assert box["height"] >= 40, await button.inner_text()
+
+
+PROMISES = {"zh-CN": "身份证号和银行卡号在保存前就删除", "en-GB": "ID and bank card numbers are deleted before storing"}
+
+
+@pytest.mark.parametrize("locale", PROMISES)
+async def test_a_small_screen_has_the_emergency_numbers_and_the_privacy_promise(
+    visitor: Any, desk: FrontDesk, locale: str
+) -> None:
+    page = await (await visitor(locale=locale, **PHONE)).new_page()
+    await page.goto(f"{desk.url}/widget/")
+    await page.locator(".line.bot").first.wait_for()
+    for number in ("110", "120"):
+        link = page.get_by_role("link", name=number, exact=True)
+        await expect(link).to_be_in_viewport()
+        await expect(link).to_have_attribute("href", f"tel:{number}")
+    await expect(page.get_by_text(PROMISES[locale])).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("touch", [True, False])
+async def test_on_a_small_screen_the_name_and_the_placeholder_take_one_line_each(
+    visitor: Any, desk: FrontDesk, touch: bool
+) -> None:
+    screen = PHONE if touch else {"viewport": PHONE["viewport"]}
+    page = await (await visitor(locale="en-GB", **screen)).new_page()
+    await page.goto(f"{desk.url}/widget/")
+    await page.locator(".line.bot").first.wait_for()
+    await write(page, "what")  # now there is a button more in the header
+    await page.get_by_role("button", name="Clear this conversation").wait_for()
+    await expect(page.get_by_role("textbox")).to_have_attribute("placeholder", "Type your question")
+    for place in ("h2", "textarea"):
+        lines = await page.locator(place).evaluate(
+            "at => { const style = getComputedStyle(at);"
+            " return (at.scrollHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom))"
+            "   / parseFloat(style.lineHeight) }"
+        )
+        assert 0.9 < lines < 1.3, place
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    if not touch:
+        await expect(page.get_by_role("textbox")).to_have_attribute("placeholder", "Type your question, Enter sends it")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+async def test_without_scripts_the_page_says_so_first_in_both_languages_and_names_the_hotline(
+    visitor: Any, desk: FrontDesk, width: int
+) -> None:
+    context = await visitor(java_script_enabled=False, viewport={"width": width, "height": 740})
+    page = await context.new_page()
+    await page.goto(f"{desk.url}/widget/")
+    chinese, english = page.locator("noscript p").first, page.locator("noscript p").last
+    for text, words in ((chinese, "在线咨询需要 JavaScript"), (english, "The online chat needs JavaScript")):
+        await expect(text).to_be_in_viewport()
+        assert words in await text.inner_text()
+        for number in ("12363", "110", "120"):
+            await expect(text.locator(f"a[href='tel:{number}']")).to_be_visible()
+    box = await chinese.bounding_box()
+    assert box is not None
+    assert box["y"] < 100  # nothing blank stands before it
+    await expect(page.locator("main")).to_be_hidden()

@@ -23,8 +23,9 @@ async def test_a_first_visit_is_greeted_by_name_and_offered_questions(page: Page
     await expect(page.get_by_role("heading", level=2)).to_have_text("12363金融消费者热线")
     await expect(page.get_by_role("log")).to_contain_text("您好")
     await expect(page.get_by_role("button", name=CREDIT_REPORT)).to_be_visible()
-    await expect(page.get_by_role("link", name="110")).to_have_attribute("href", "tel:110")
-    await expect(page.get_by_role("link", name="120")).to_have_attribute("href", "tel:120")
+    emergency = page.locator(".emergency")
+    await expect(emergency.get_by_role("link", name="110")).to_have_attribute("href", "tel:110")
+    await expect(emergency.get_by_role("link", name="120")).to_have_attribute("href", "tel:120")
     await expect(page.get_by_text("由系统自动回答")).to_be_visible()
 
 
@@ -79,12 +80,12 @@ async def test_hostile_text_is_shown_as_text_wherever_it_comes_from(page: Page, 
     await expect(page.locator(".choice").get_by_text(HOSTILE)).to_have_count(1)
     await expect(page.locator(".strip").get_by_text(HOSTILE)).to_be_visible()
     assert await page.evaluate("window.pwned") is None
-    assert await page.locator(".lines img, .lines script, .lines b, .lines a").count() == 0
+    assert await page.locator(".lines img, .lines script, .lines b, .lines a:not(.phone)").count() == 0
 
 
 async def test_addresses_in_answers_are_links_that_give_nothing_away(page: Page, desk: FrontDesk) -> None:
     await desk.say(desk.only, "见 https://www.pbccrc.org.cn 。也可以看javascript:alert(1)")
-    link = page.get_by_role("log").get_by_role("link")
+    link = page.locator(".line.bot").last.get_by_role("link")
     await expect(link).to_have_count(1)
     await expect(link).to_have_attribute("href", "https://www.pbccrc.org.cn/")
     await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -94,7 +95,26 @@ async def test_addresses_in_answers_are_links_that_give_nothing_away(page: Page,
 async def test_addresses_that_a_contact_pastes_are_not_made_easy_to_open(page: Page) -> None:
     await write(page, "这个网址 https://fraud.example/pay 是真的吗")
     await expect(page.locator(".line.contact")).to_have_text(re.compile("已送达"))
-    await expect(page.get_by_role("log").get_by_role("link")).to_have_count(0)
+    await expect(page.locator(".line.contact").get_by_role("link")).to_have_count(0)
+
+
+async def test_public_numbers_in_answers_can_be_called_with_one_touch_and_a_contacts_own_cannot(
+    page: Page, desk: FrontDesk
+) -> None:
+    said = "危险请打110或120，心里难受请打12356，其他请打12363人工服务。赔付110元，见第120条。"
+    await desk.say(desk.only, said)
+    await write(page, "他让我打 12363 和 110")
+    await expect(page.locator(".line.contact")).to_have_text(re.compile("已送达"))
+    links = page.locator(".line.bot").last.get_by_role("link")
+    await expect(links).to_have_text(["110", "120", "12356", "12363"])
+    assert await links.evaluate_all("links => links.map(link => link.getAttribute('href'))") == [
+        "tel:110",
+        "tel:120",
+        "tel:12356",
+        "tel:12363",
+    ]
+    await expect(page.locator(".line.bot").last.locator(".text")).to_have_text(said)
+    await expect(page.locator(".line.contact").get_by_role("link")).to_have_count(0)
 
 
 async def test_removed_personal_data_shows_as_a_mark_without_its_reference(page: Page, desk: FrontDesk) -> None:

@@ -160,3 +160,14 @@ async def test_an_element_that_is_taken_off_the_page_lets_go_of_its_connection(p
     await until(lambda: desk.only.tabs == [])
     await page.evaluate("document.querySelector('.chat').append(document.createElement('qiantai-chat'))")
     await page.get_by_role("button", name="在线咨询").wait_for()
+
+
+async def test_a_browser_without_constructed_sheets_loads_the_same_styles_as_a_file(
+    context: Any, desk: FrontDesk
+) -> None:
+    page: Page = await context.new_page()
+    await page.add_init_script("delete CSSStyleSheet.prototype.replaceSync")
+    await page.goto(f"{desk.url}/widget/")
+    await page.locator(".line.bot").first.wait_for()
+    await expect(page.locator(".panel")).to_have_css("background-color", "rgb(243, 246, 243)")
+    await expect(page.locator(".slip").first).to_have_css("border-top-left-radius", "4px")

@@ -179,3 +179,20 @@ async def test_a_visitor_who_is_turned_away_is_told_whom_to_call_and_keeps_what_
     desk.turns_away = False
     await page.get_by_role("button", name="立即重试").click()
     await expect(page.locator(".line.kept.contact .text")).to_have_text(["一"])
+
+
+async def test_a_house_without_this_channel_is_not_reconnected_to_for_ever_but_names_the_hotline(
+    context: BrowserContext, desk: FrontDesk
+) -> None:
+    desk.has_channel = False  # 403 to every handshake
+    page = await context.new_page()
+    await page.goto(f"{desk.url}/widget/")
+    told = page.locator(".strip").get_by_text("这里暂时不能在线咨询，请直接拨打热线")
+    await expect(told).to_be_visible(timeout=20_000)
+    await expect(told.get_by_role("link", name="12363")).to_have_attribute("href", "tel:12363")
+    await expect(page.locator("header").get_by_text("暂不可用")).to_be_visible()
+    assert desk.handshakes >= 5  # not at the first hiccup
+    desk.has_channel = True
+    await page.get_by_role("button", name="立即重试").click()
+    await expect(page.locator("header").get_by_text("已连接")).to_be_visible()
+    await expect(told).to_be_hidden()

@@ -14,8 +14,9 @@ import type { Choice, Hotline, Language } from "./core/protocol.ts";
 import { shelf } from "./core/shelf.ts";
 import { home } from "./home.ts";
 import { css } from "./style.ts";
-import { words } from "./text.ts";
+import { HOTLINE, words } from "./text.ts";
 import { BannerView } from "./view/banner.ts";
+import { callable } from "./view/callable.ts";
 import { ComposerView, hasKeyboard } from "./view/composer.ts";
 import { h, icon, say } from "./view/dom.ts";
 import { HeaderView } from "./view/header.ts";
@@ -272,7 +273,7 @@ export class QiantaiChat extends HTMLElement {
     const snapshot = this.#chat?.snapshot;
     if (!snapshot) {
       say(this.#launcherText, said.launcher);
-      this.#panel.replaceChildren(h("p", { class: "misplaced" }, said.misplaced));
+      this.#panel.replaceChildren(h("p", { class: "misplaced" }, ...callable(said.misplaced(HOTLINE), HOTLINE)));
       return;
     }
     this.#launcher.lang = this.#panel.lang;
@@ -295,13 +296,13 @@ export class QiantaiChat extends HTMLElement {
   }
 }
 
-/** A constructed sheet needs no 'unsafe-inline' in the policy of the embedding site; browsers before 2023 get an element. */
+/** A constructed sheet needs nothing in the policy of the embedding site; browsers before 2023 load the same as a file. */
 function dress(root: ShadowRoot): void {
   try {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     root.adoptedStyleSheets = [sheet];
   } catch {
-    root.append(h("style", {}, css));
+    root.append(h("link", { rel: "stylesheet", href: new URL("widget/qiantai.css", home).href }));
   }
 }

@@ -1,6 +1,9 @@
 /** Every word that the widget and its page say themselves, in both languages. Answers come from the house. */
 import type { Language } from "./core/protocol.ts";
 
+/** The number to name before the house has told its own: the one that holds all over the country. */
+export const HOTLINE = "12363";
+
 type Words = typeof zh;
 
 const zh = {
@@ -23,10 +26,12 @@ const zh = {
   linkOnline: "已连接",
   linkWaiting: "连接已断开",
   linkRefused: "无法连接",
+  linkAbsent: "暂不可用",
   outage: "连接已断开，正在重试。您写的消息会在恢复后发送。",
   busy: "消息发得太密，请稍候片刻，会自动恢复。",
-  refused: "现在无法连接在线咨询，请稍后再试或拨打热线。",
-  misplaced: "这个网页上的在线咨询没有设置好，请直接拨打热线。",
+  refused: (number: string): string => `现在无法连接在线咨询，请稍后再试或拨打热线 ${number}。`,
+  absent: (number: string): string => `这里暂时不能在线咨询，请直接拨打热线 ${number}。`,
+  misplaced: (number: string): string => `这个网页上的在线咨询没有设置好，请直接拨打热线 ${number}。`,
   retryNow: "立即重试",
   dismiss: "知道了",
 
@@ -60,7 +65,8 @@ const zh = {
   keys: "Enter 发送，Shift + Enter 换行",
   left: (n: number): string => `还可以输入 ${n} 个字`,
   over: (n: number): string => `超出 ${n} 个字，请缩短或分几条发送`,
-  note: "由系统自动回答，仅供参考。不要发送密码和验证码。遇到危险请拨打 110，急救请拨打 120。",
+  note: "由系统自动回答，仅供参考。身份证号和银行卡号在保存前就删除；不要发送密码和验证码。",
+  danger: "遇到危险拨打 110，急救拨打 120。",
 
   masks: {
     "id-card": "身份证号已删除",
@@ -104,10 +110,12 @@ const en: Words = {
   linkOnline: "Connected",
   linkWaiting: "Connection lost",
   linkRefused: "Cannot connect",
+  linkAbsent: "Not available",
   outage: "The connection is lost and we are trying again. What you write is sent once it is back.",
   busy: "That was a lot of messages. Please wait a moment; the chat comes back by itself.",
-  refused: "The online chat cannot be reached now. Please try again later or call the hotline.",
-  misplaced: "The online chat is not set up correctly on this page. Please call the hotline.",
+  refused: (number) => `The online chat cannot be reached now. Please try again later or call the hotline, ${number}.`,
+  absent: (number) => `The online chat is not available here at present. Please call the hotline, ${number}.`,
+  misplaced: (number) => `The online chat is not set up correctly on this page. Please call the hotline, ${number}.`,
   retryNow: "Try now",
   dismiss: "OK",
 
@@ -141,7 +149,8 @@ const en: Words = {
   keys: "Enter sends, Shift + Enter starts a new line",
   left: (n) => `${n} ${n === 1 ? "character" : "characters"} left`,
   over: (n) => `${n} ${n === 1 ? "character" : "characters"} too many: shorten it or send it in parts`,
-  note: "Answered automatically, for guidance only. Never send passwords or codes. In danger call 110, for an ambulance 120.",
+  note: "Automatic answers, for guidance only. ID and bank card numbers are deleted before storing; never send passwords or codes.",
+  danger: "In danger call 110, for an ambulance 120.",
 
   masks: {
     "id-card": "ID number removed",

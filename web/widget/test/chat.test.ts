@@ -149,6 +149,28 @@ test("waiting grows while the house stays away, and starts anew once a connectio
   assert.ok(link.state === "waiting" && link.until - Date.now() <= 500);
 });
 
+test("five refused handshakes in a row without any welcome: nobody is there; a welcome ends that for good", () => {
+  const chat = begin();
+  const refuse = (times: number): void => {
+    for (let i = 0; i < times; i += 1) {
+      last().end();
+      mock.timers.tick(30_000);
+    }
+  };
+  refuse(4);
+  assert.equal(chat.snapshot.absent, false);
+  last().open(); // this one got through, and broke only then
+  refuse(5);
+  assert.equal(chat.snapshot.absent, false);
+  refuse(1);
+  assert.equal(chat.snapshot.absent, true);
+  assert.equal(chat.snapshot.link.state, "connecting"); // it goes on trying
+  welcome();
+  assert.equal(chat.snapshot.absent, false);
+  refuse(8);
+  assert.equal(chat.snapshot.absent, false); // an outage
+});
+
 test("a house that answers a ping with nothing for ten seconds is given up", () => {
   const chat = begin();
   welcome();

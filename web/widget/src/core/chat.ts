@@ -23,6 +23,7 @@ const REPLAY = 2_000; // ms after the welcome by which the past has been told, e
 export interface Snapshot {
   readonly lines: readonly Line[];
   readonly link: Link;
+  readonly absent: boolean; // nobody has ever answered at this address, and that several times
   readonly hotline: Hotline | null; // null before the first welcome
   readonly typing: boolean; // the other side
   readonly notice: string; // an error that is not about one message
@@ -88,6 +89,7 @@ export class Chat {
     return {
       lines: this.#transcript.lines,
       link: this.#socket.link,
+      absent: this.#socket.absent,
       hotline: this.#hotline,
       typing: this.#typing !== undefined,
       notice: this.#notice,

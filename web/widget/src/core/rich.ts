@@ -1,8 +1,11 @@
-/** Splits the plain text of a message into words, links and the marks of removed personal data; nothing becomes HTML. */
+/** Splits the plain text of a message into words, links, telephone numbers and the marks of removed personal data; nothing becomes HTML. */
+
+import { phones } from "./phone.ts";
 
 export type Segment =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "link"; readonly text: string; readonly href: string }
+  | { readonly kind: "phone"; readonly text: string } // of a public line
   | { readonly kind: "mask"; readonly what: string };
 
 // an address ends at blanks, quotes, brackets and CJK punctuation: "见 https://a.cn/b。" links https://a.cn/b
@@ -10,10 +13,10 @@ const LINK = /https?:\/\/[^\s<>"'`“”‘’「」『』《》【】（）［�
 const MASK = /⟦([a-z][a-z-]{0,19})(?::[0-9a-z]{1,40})?⟧/gu;
 const TRAILING = /[.,;:!?)\]}]+$/u;
 
-/** The segments of `text`, in order; joined texts of text and link segments plus the masks give it back. */
+/** The segments of `text`, in order; joined texts plus the masks give it back. Links and phones only when `links`. */
 export function segments(text: string, links: boolean): Segment[] {
   return cut(text, MASK, (match) => ({ kind: "mask", what: match[1] ?? "" })).flatMap((segment) =>
-    links && segment.kind === "text" ? linked(segment.text) : [segment],
+    links && segment.kind === "text" ? linked(segment.text).flatMap(dialled) : [segment],
   );
 }
 
@@ -29,6 +32,19 @@ function linked(text: string): Segment[] {
     const href = safe(address);
     return href ? { kind: "link", text: address, href } : { kind: "text", text: address };
   });
+}
+
+function dialled(segment: Segment): Segment[] {
+  if (segment.kind !== "text") return [segment];
+  const parts: Segment[] = [];
+  let end = 0;
+  for (const { index, number } of phones(segment.text)) {
+    if (index > end) parts.push({ kind: "text", text: segment.text.slice(end, index) });
+    parts.push({ kind: "phone", text: number });
+    end = index + number.length;
+  }
+  if (end < segment.text.length) parts.push({ kind: "text", text: segment.text.slice(end) });
+  return parts;
 }
 
 /** Sentence punctuation after an address is not part of it, unless a bracket was opened inside. */

@@ -5,6 +5,7 @@ import { CLOSED, parseFrame, type ClientFrame, type Hello, type ServerFrame } fr
 const PATIENCE = 10_000; // ms for a connection to open and be welcomed, and for the answer to a ping
 const HEARTBEAT = 20_000; // ms between pings
 const SETTLED = 5_000; // ms after which a connection counts as good and the backoff starts anew
+const ABSENT = 5; // handshakes refused in a row, without a welcome before, from which on nobody is taken to be there
 const RATE_PAUSE = 10_000; // ms at least before coming back after we were told that we write too much
 
 export type Link =
@@ -33,6 +34,8 @@ export class ChatSocket {
   #link: Link = { state: "idle" };
   #attempt = 0;
   #again = false;
+  #refusals = 0; // in a row
+  #opened = false; // the handshake was not refused; browsers do not tell why one was
   #deadline: Timer | undefined; // the server must say something before it
   #heartbeat: Timer | undefined;
   #settle: Timer | undefined;
@@ -46,6 +49,11 @@ export class ChatSocket {
     return this.#link;
   }
 
+  /** There seems to be no chat at this address: never a welcome, and one refused handshake after the other. */
+  get absent(): boolean {
+    return !this.#again && this.#refusals >= ABSENT;
+  }
+
   start(): void {
     if (this.#link.state === "idle" || this.#link.state === "refused") this.#open();
   }
@@ -53,6 +61,7 @@ export class ChatSocket {
   stop(): void {
     this.#drop();
     this.#attempt = 0;
+    this.#refusals = 0;
     this.#again = false;
     this.#enter({ state: "idle" });
   }
@@ -99,8 +108,13 @@ export class ChatSocket {
       return;
     }
     this.#ws = ws;
+    this.#opened = false;
     this.#expect(PATIENCE);
-    ws.onopen = () => this.#post(this.#options.hello());
+    ws.onopen = () => {
+      this.#opened = true;
+      this.#refusals = 0;
+      this.#post(this.#options.hello());
+    };
     ws.onmessage = (event) => this.#hear(ws, event.data);
     ws.onclose = (event) => this.#closed(event.code);
   }
@@ -132,6 +146,7 @@ export class ChatSocket {
   #wait(least: number): void {
     const ms = Math.max(least, backoff(this.#attempt, this.#options.random));
     this.#attempt += 1;
+    if (!this.#opened) this.#refusals += 1;
     this.#retry = setTimeout(() => this.#open(), ms);
     this.#enter({ state: "waiting", until: Date.now() + ms, busy: least > 0 });
   }

@@ -3,6 +3,8 @@ import { chooseLanguage } from "../core/language.ts";
 import type { Hotline, Language } from "../core/protocol.ts";
 import { shelf } from "../core/shelf.ts";
 import { pageWords } from "../text.ts";
+import { callable } from "../view/callable.ts";
+import { h } from "../view/dom.ts";
 import "./page.css";
 
 const local = shelf(() => window.localStorage);
@@ -35,9 +37,7 @@ function draw(language: Language): void {
 }
 
 function line(tag: "dt" | "dd", text: string | undefined): HTMLElement {
-  const made = document.createElement(tag);
-  made.textContent = text ?? "";
-  return made;
+  return h(tag, {}, ...callable(text ?? "", hotline.number));
 }
 
 const wished = new URLSearchParams(location.search).get("language");

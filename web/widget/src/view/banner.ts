@@ -1,6 +1,7 @@
 /** What the contact must know about the connection, in a strip above the input. */
 import type { Snapshot } from "../core/chat.ts";
-import type { Words } from "../text.ts";
+import { HOTLINE, type Words } from "../text.ts";
+import { sayCallable } from "./callable.ts";
 import { h, say } from "./dom.ts";
 
 export interface BannerActions {
@@ -25,18 +26,20 @@ export class BannerView {
 
   update(snapshot: Snapshot, words: Words): void {
     const { link, notice } = snapshot;
+    const number = snapshot.hotline?.number || HOTLINE;
     let text = notice;
     let button = words.dismiss;
     this.#act = this.#actions.dismiss;
     if (link.state === "waiting" || link.state === "refused") this.#outage = true;
     if (link.state === "online" || link.state === "idle") this.#outage = false;
     if (this.#outage) {
-      text =
-        link.state === "refused" ? words.refused : link.state === "waiting" && link.busy ? words.busy : words.outage;
+      if (link.state === "refused") text = words.refused(number);
+      else if (snapshot.absent) text = words.absent(number);
+      else text = link.state === "waiting" && link.busy ? words.busy : words.outage;
       button = words.retryNow;
       this.#act = this.#actions.hurry;
     }
-    say(this.#text, text);
+    sayCallable(this.#text, text, number);
     say(this.#button, button);
     this.#button.hidden = text === "" || link.state === "connecting";
     this.element.classList.toggle("empty", text === "");

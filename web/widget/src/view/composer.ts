@@ -1,8 +1,10 @@
 /** Where the contact writes: grows with the text, Enter sends, an input method's own Enter does not. */
 import { length, MAX_TEXT } from "../core/protocol.ts";
 import type { Words } from "../text.ts";
+import { sayCallable } from "./callable.ts";
 import { h, say } from "./dom.ts";
 
+const ROOMY = 440; // px from which on the field has room for the longer placeholder in one line
 const NEAR = 200; // characters left from which on the reader is told
 
 export interface ComposerActions {
@@ -20,7 +22,8 @@ export class ComposerView {
   readonly #keys = h("span", { id: "keys", class: "hidden" });
   readonly #count = h("span", { class: "count", "aria-hidden": "true" });
   readonly #spoken = h("span", { id: "spoken", class: "hidden", role: "status" });
-  readonly #note = h("p", { class: "note" });
+  readonly #note = h("span");
+  readonly #danger = h("span", { class: "danger" });
   #words: Words | null = null;
   #told = ""; // which part of the limit was last spoken: a live region must not speak at every key
 
@@ -33,7 +36,14 @@ export class ComposerView {
       { class: "composer", novalidate: true, onsubmit: (event) => this.#submit(event) },
       this.#label,
       h("div", { class: "field" }, this.#input, this.#send),
-      h("div", { class: "foot" }, this.#note, this.#keys, this.#count, this.#spoken),
+      h(
+        "div",
+        { class: "foot" },
+        h("p", { class: "note" }, this.#note, " ", this.#danger),
+        this.#keys,
+        this.#count,
+        this.#spoken,
+      ),
     );
   }
 
@@ -41,8 +51,12 @@ export class ComposerView {
     this.#input.focus();
   }
 
-  /** As high as the text at the present width. */
+  /** As high as the text at the present width, with the placeholder that fits in. */
   fit(): void {
+    if (this.#words) {
+      const roomy = hasKeyboard() && this.element.clientWidth >= ROOMY;
+      this.#input.placeholder = roomy ? this.#words.placeholderKeys : this.#words.placeholder;
+    }
     const style = this.#input.style;
     style.height = "auto";
     if (this.#input.scrollHeight > 0) style.height = `${this.#input.scrollHeight}px`; // 0: not on the screen yet
@@ -52,10 +66,10 @@ export class ComposerView {
     if (words === this.#words) return;
     this.#words = words;
     say(this.#label, words.inputLabel);
-    this.#input.placeholder = hasKeyboard() ? words.placeholderKeys : words.placeholder;
     say(this.#send, words.send);
     say(this.#keys, words.keys);
     say(this.#note, words.note);
+    sayCallable(this.#danger, words.danger);
     this.#told = "";
     this.#measure();
   }

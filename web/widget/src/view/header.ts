@@ -65,7 +65,9 @@ export class HeaderView {
     };
     this.#other = language === "zh" ? "en" : "zh";
     say(this.#title, snapshot.hotline?.name || words.title);
-    say(this.#state, states[link.state]);
+    this.#title.title = this.#title.textContent; // it may be cut off on a small screen
+    const absent = snapshot.absent && (link.state === "waiting" || link.state === "connecting");
+    say(this.#state, absent ? words.linkAbsent : states[link.state]);
     say(this.#automatic, words.automatic);
     this.#state.className = `state ${link.state}`;
     say(this.#language, words.switchTo);

@@ -3,6 +3,7 @@ import type { Choice } from "../core/protocol.ts";
 import { around, segments } from "../core/rich.ts";
 import type { Line } from "../core/transcript.ts";
 import { reviewMarks, type Words } from "../text.ts";
+import { phone } from "./callable.ts";
 import { h, icon, type Attributes, type Child } from "./dom.ts";
 
 const SHORT = 16; // width up to which a button's title is a word or two
@@ -39,12 +40,14 @@ export function drawLine(line: Line, context: LineContext): HTMLElement {
   );
 }
 
-/** `text` as nodes; addresses become links only when `links`: what a contact pastes may be the fraud they ask about. */
+/** `text` as nodes; addresses and numbers become links only when `links`: what a contact pastes may be the fraud. */
 function rich(text: string, links: boolean, words: Words): Child[] {
   return segments(text, links).map((segment) => {
     switch (segment.kind) {
       case "text":
         return segment.text;
+      case "phone":
+        return phone(segment.text);
       case "mask":
         return h("span", { class: "mask" }, words.masks[segment.what] ?? words.mask);
       case "link":
