@@ -64,7 +64,7 @@ def apply(
         now=now,
     )
     if plan.parked:
-        alarm.raise_alarm(conn, "turn_parked", "brain", f"message {turn.inbox_id}: {plan.outcome}", now)
+        alarm.raise_alarm(conn, "turn_parked", "brain", f"{_where(turn)} of {turn.conversation}: {plan.outcome}", now)
     _act(conn, held, turn, plan, live=live, now=now)
     return visit, turns.has_due(conn, held.conversation, now)
 
@@ -92,6 +92,11 @@ def _act(conn: Connection, held: Lease, turn: Turn, plan: Plan, *, live: bool, n
     )
 
 
+def _where(turn: Turn) -> str:
+    """How an alarm names a message: by its numbers, never its words; seq is its place in the transcript."""
+    return f"message {turn.inbox_id}, seq {turn.seq}"
+
+
 def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> None:
     """Applies one effect; its row's key (message, place) is what makes a second time impossible."""
     fields = asdict(asked)
@@ -114,6 +119,6 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> N
                 )
             )
         case Alert():
-            alarm.raise_alarm(conn, asked.reason, turn.conversation, f"message {turn.inbox_id}", now)
+            alarm.raise_alarm(conn, asked.reason, turn.conversation, _where(turn), now)
         case OptOut():
             inbox.stop(conn, turn.conversation, now)

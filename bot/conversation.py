@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.reflexes import Reflex, Reflexes
-from core import outbox, retry, turns
+from core import alarm, outbox, retry, turns
 from core.effects import Effect, SetLanguage
 from core.errors import ContentError, LeaseLost, LedgerBusy
 from core.live import Live
@@ -104,10 +104,14 @@ class Conversations:
         while more:
             held = await self._lease(conversation)
             if held is not None and held.channel not in self._accounts:  # its messages wait until it is back
-                log.warning("channel_gone", conversation_id=conversation, channel=held.channel)
-                await self._store.write(lambda conn, held=held: turns.release(conn, held, self._clock()))
+                await self._store.write(lambda conn, held=held: self._leave(conn, held), conversation)
                 return
             more = held is not None and await self._take(held)
+
+    def _leave(self, conn: Connection, held: Lease) -> None:
+        now = self._clock()
+        turns.release(conn, held, now)
+        alarm.raise_alarm(conn, "channel_gone", held.channel, "messages wait for a channel the settings lack", now)
 
     async def _lease(self, conversation: ConversationId) -> Lease | None:
         now = self._clock()
@@ -118,19 +122,20 @@ class Conversations:
             held = turns.lease(conn, conversation, now, self._limits.lease, mine=held)
             return held
 
-        return await self._store.write(op)
+        return await self._store.write(op, conversation)
 
     async def answer_urgent(self, conversation: ConversationId) -> None:
-        """Answers at once what needs no brain, past messages that wait for one; then what is open and due.
+        """Answers at once what needs no brain, past messages that wait for one; what else is open is left to the turns.
 
-        Safety and opt-out must not stand behind a message that a slow brain is still with (docs/decisions/0009).
+        Safety and opt-out must not stand behind a message that a slow brain is still with (docs/decisions/0009), and
+        the hands that look after them must never wait for it.
         """
         seen = await self._store.read(lambda conn: turns.look(conn, conversation))
         if seen is not None and seen.channel in self._accounts and seen.owner == "bot":
             for turn in seen.turns:
                 if (reflex := self._reflex(turn)) is not None and not reflex.brain:
                     await self._answer_out_of_turn(seen, turn, reflex)
-        await self.drain(conversation)
+        self._live.turns.add(conversation)
 
     async def _answer_out_of_turn(self, seen: Lease, turn: Turn, reflex: Reflex) -> None:
         started = time.perf_counter()
@@ -139,7 +144,9 @@ class Conversations:
         live = self._accounts[seen.channel].capabilities.live
         now = self._clock()
         with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
-            await self._store.write(lambda conn: apply_out_of_turn(conn, seen, turn, plan, live=live, now=now))
+            await self._store.write(
+                lambda conn: apply_out_of_turn(conn, seen, turn, plan, live=live, now=now), seen.conversation
+            )
             self._announce(seen.conversation, live=live)
             self._ended(turn, plan, time.perf_counter() - started)
 
@@ -179,7 +186,7 @@ class Conversations:
         is given back. True if there is more to do; the sweeper would find all of it too, seconds later."""
         self._announce(held.conversation, live=self._accounts[held.channel].capabilities.live)
         with suppress(LedgerBusy):
-            return await self._store.write(lambda conn: turns.release(conn, held, self._clock()))
+            return await self._store.write(lambda conn: turns.release(conn, held, self._clock()), held.conversation)
         return False
 
     async def _settle(self, held: Lease, turn: Turn, *, last: bool) -> tuple[Plan, int, bool]:
@@ -209,7 +216,9 @@ class Conversations:
         now = self._clock()
         until = FREE if last else now + timedelta(seconds=self._limits.lease)
         live = self._accounts[held.channel].capabilities.live
-        done = await self._store.write(lambda conn: apply(conn, held, turn, plan, live=live, until=until, now=now))
+        done = await self._store.write(
+            lambda conn: apply(conn, held, turn, plan, live=live, until=until, now=now), held.conversation
+        )
         self._announce(held.conversation, live=live)
         return done
 
@@ -311,7 +320,7 @@ class Conversations:
         )
         # A lost lease or an absent database needs nothing: the try is simply not counted.
         with suppress(LedgerBusy):
-            await self._store.write(lambda conn: turns.postpone(conn, held, turn, until=until))
+            await self._store.write(lambda conn: turns.postpone(conn, held, turn, until=until), held.conversation)
         asyncio.get_running_loop().call_later(wait, self._live.turns.add, held.conversation)
 
     async def tell_waiting(self) -> int:
@@ -320,11 +329,20 @@ class Conversations:
         late = timedelta(seconds=self._limits.hold_after - HOLD_AFTER_SWEEP)
         outage = timedelta(seconds=self._limits.outage)
         people = await self._store.read(lambda conn: turns.waiting(conn, now, hold_after=late, outage=outage))
-        told = 0
-        for waiting in people:
-            if account := self._accounts.get(waiting.channel):
-                told += await self._store.write(self._hold(waiting, now, live=account.capabilities.live))
-                self._announce(waiting.conversation, live=account.capabilities.live)
+        # Together: they share commits, and one sentence that cannot be said must not stop the others.
+        told = await asyncio.gather(*(self._tell(one, now) for one in people), return_exceptions=True)
+        for failure in told:
+            if isinstance(failure, BaseException):
+                log.error("hold_failed", error=type(failure).__name__)
+        return sum(one for one in told if not isinstance(one, BaseException))
+
+    async def _tell(self, waiting: Waiting, now: datetime) -> bool:
+        account = self._accounts.get(waiting.channel)
+        if account is None:
+            return False
+        live = account.capabilities.live
+        told = await self._store.write(self._hold(waiting, now, live=live), waiting.conversation)
+        self._announce(waiting.conversation, live=live)
         return told
 
     def _hold(self, waiting: Waiting, now: datetime, *, live: bool) -> Callable[..., bool]:
@@ -407,5 +425,7 @@ class _Heartbeat:
     async def _beat(self) -> None:
         held, seconds = self._held, self._seconds
         with suppress(LedgerBusy):
-            while await self._store.write(lambda conn: turns.renew(conn, held, self._clock(), seconds)):  # noqa: ASYNC110
+            while await self._store.write(  # noqa: ASYNC110
+                lambda conn: turns.renew(conn, held, self._clock(), seconds), held.conversation
+            ):
                 await asyncio.sleep(seconds / 3)

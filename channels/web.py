@@ -43,6 +43,7 @@ from core.model import Author, Button, Capabilities, ChannelId, Inbound, Languag
 FRAME_MAX = 262144  # characters of one frame; the socket's own limit in bytes should not be lower
 PAYLOAD_MAX = 1000  # characters; a button of ours is `/intent` with a slot or two
 TITLE_MAX = 200  # characters of the button that was pressed, as it was shown
+FILE_MAX = 200  # characters of an upload's id
 SEQ_MAX = 2**53 - 1  # the largest whole number a browser counts with
 PING_EVERY = 20.0  # seconds between two pings of the client
 REPLAY_PAGE = 200  # messages read at once when a client comes back
@@ -161,6 +162,8 @@ def _msg(raw: dict[str, Any], max_text: int) -> Message:
         raise BadFrame("bad_frame", "text, payload or file_id: exactly one", cid=cid)
     if payload and (not payload.startswith("/") or len(payload) > PAYLOAD_MAX):
         raise BadFrame("bad_payload", f'payload: begins with "/", at most {PAYLOAD_MAX} characters', cid=cid)
+    if len(file) > FILE_MAX:
+        raise BadFrame("bad_frame", f"file_id: at most {FILE_MAX} characters", cid=cid)
     if len(title) > TITLE_MAX or (title and not payload):
         raise BadFrame("bad_frame", f"title: only with a payload, at most {TITLE_MAX} characters", cid=cid)
     return Message(cid=cid, text=text, payload=payload, title=title, file=file)

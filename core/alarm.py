@@ -75,10 +75,10 @@ def acknowledge(conn: Connection, alarm_id: int, who: str, now: datetime) -> boo
     return conn.execute(still.values(acknowledged_at=now, acknowledged_by=who)).rowcount == 1
 
 
-def _due(conn: Connection, before: datetime) -> list[Alarm]:
-    """Open alarms that were never told, or last told `before` then or earlier."""
+def _due(conn: Connection, before: datetime, limit: int) -> list[Alarm]:
+    """Open alarms that were never told, or last told `before` then or earlier; the oldest first."""
     untold = alarm.c.told_at.is_(None) | (alarm.c.told_at <= before)
-    return [_alarm(row) for row in conn.execute(_OPEN.where(untold).limit(TOLD_AT_ONCE))]
+    return [_alarm(row) for row in conn.execute(_OPEN.where(untold).limit(limit))]
 
 
 def _told(conn: Connection, alarm_id: int, now: datetime) -> None:
@@ -124,7 +124,9 @@ class AlarmSinks:
         so that a hundred alarms do not wait for a hundred timeouts.
         """
         now = self._clock()
-        due = await self._store.read(lambda conn: _due(conn, now - self._repeat))
+        # Those that wait for a broken sink must not stand in the way of the next ones.
+        limit = TOLD_AT_ONCE + len(self._took)
+        due = await self._store.read(lambda conn: _due(conn, now - self._repeat, limit))
         self._took = {one.id: self._took.get(one.id, set()) for one in due}
         failed: set[str] = set()
         for one in due:

@@ -93,15 +93,18 @@ class Inbox:
             mine, stored = stored, stored or not accepted.duplicate
             return replace(accepted, duplicate=False) if mine else accepted
 
-        accepted = await self._store.write(op)
+        accepted = await self._store.write(op, row.conversation)
         if len(self._known) > 500_000:  # about 60 MB; forgetting costs three statements per conversation
             self._known.clear()
         self._known.add(row.conversation)
         return accepted
 
-    async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime) -> None:
-        """Keeps a request that is the platform's but no message we handle, masked."""
+    async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime, sender: str = "") -> None:
+        """Keeps a request that is the platform's but no message we handle, masked, the conversation for `sender`."""
         masked = await asyncio.to_thread(self._vault.mask_tree, raw)  # as large as a body may be
+        if sender:
+            whose = self._vault.conversation_id(channel, sender)
+            masked = {name: whose if raw.get(name) == sender else value for name, value in masked.items()}
         await self._store.write(
             lambda conn: (
                 conn.execute(insert(unsupported).values(channel_id=channel, reason=reason, raw=masked, received_at=now))
@@ -112,7 +115,11 @@ class Inbox:
     async def stop(self, *, channel: ChannelId, sender: str, now: datetime) -> None:
         """Notes that this address wants no proactive messages any more; an address we never met stays unknown."""
         conversation_id = self._vault.conversation_id(channel, sender)
-        await self._store.write(lambda conn: stop(conn, conversation_id, now))
+        await self._store.write(lambda conn: stop(conn, conversation_id, now), conversation_id)
+
+    def masked(self, text: str) -> str:
+        """`text` with bare marks for personal data: for what nobody will want to open."""
+        return self._vault.mask_tree(text)
 
     def _row(self, channel: ChannelId, kind: str, inbound: Inbound, now: datetime) -> _Row:
         conversation_id = self._vault.conversation_id(channel, inbound.sender)

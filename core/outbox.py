@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from core import alarm
 from core.inbox import next_seq
 from core.model import (
     DELIVERY_ORDER,
@@ -325,20 +327,23 @@ def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *
     return SendLease(conversation=held.conversation, channel=held.channel, fence=held.fence, parcel=parcel)
 
 
-def due(conn: Connection, now: datetime, *, waited: timedelta, limit: int = 1000) -> list[ConversationId]:
-    """Conversations with a message that could have been sent `waited` ago and nobody at it."""
+def due(
+    conn: Connection, now: datetime, *, waited: timedelta, channels: Collection[ChannelId], limit: int = 1000
+) -> list[ConversationId]:
+    """Conversations of `channels` with a message that could have been sent `waited` ago and nobody at it."""
     rows = conn.execute(
         select(outbox.c.conversation_id)
         .join(conversation, conversation.c.id == outbox.c.conversation_id)
-        .where(IS_WAITING, outbox.c.next_try_at <= now - waited)
-        .where(conversation.c.send_lease_until < now)
-        .distinct()
+        .where(IS_WAITING, outbox.c.next_try_at <= now - waited, conversation.c.send_lease_until < now)
+        .where(conversation.c.channel_id.in_(channels))
+        .group_by(outbox.c.conversation_id)
+        .order_by(func.min(outbox.c.next_try_at))
         .limit(limit)
     )
     return [ConversationId(row.conversation_id) for row in rows]
 
 
-def receipt(conn: Connection, channel_id: ChannelId, word: Receipt) -> bool:
+def receipt(conn: Connection, channel_id: ChannelId, word: Receipt, now: datetime) -> bool:
     """Moves a row of this channel forward by the platform's word; False if it is not ours or is past that already."""
     mine = select(conversation.c.id).where(conversation.c.channel_id == channel_id)
     which = outbox.c.id == word.outbox_id if word.outbox_id is not None else outbox.c.external_id == word.external_id
@@ -349,5 +354,11 @@ def receipt(conn: Connection, channel_id: ChannelId, word: Receipt) -> bool:
         update(outbox)
         .where(which, outbox.c.conversation_id.in_(mine), outbox.c.state.in_(before))
         .values(state=word.state.value, error=word.detail)
-    )
-    return moved.rowcount > 0
+        .returning(outbox.c.id, outbox.c.conversation_id)
+    ).all()
+    if word.state is DeliveryState.FAILED:  # taken at first, then not delivered: nobody else would hear of it
+        for row in moved:
+            alarm.raise_alarm(
+                conn, "send_failed", row.conversation_id, f"outbox {row.id}: the platform says failed", now
+            )
+    return bool(moved)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin
@@ -15,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
+from core import retry
 from core import setting_checks as checks
 from core.errors import SettingsError
 from core.model import Language
@@ -29,6 +32,8 @@ OTHER_NAMES = {
     f"{PREFIX}ACTION_URL": "where the brain's actions call the house; given to the brain by the house",
     f"{PREFIX}ACTION_TOKEN": "what they show there; made at start by the house",
 }
+
+WEB: checks.Channels = {"web": {"kind": "web"}}  # so that the page works without a setting
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 Present = Annotated[str, AfterValidator(checks.present)]
@@ -50,6 +55,25 @@ def _setting(
     """
     told: dict[str, Any] = {"unit": unit, "secret": secret, "shown": shown}
     return Field(default, description=help, ge=low, le=high, json_schema_extra=told)
+
+
+def _channels(given: object) -> checks.Channels:
+    """The channels that are to run: those in the settings and, unless it is turned off, the page's own."""
+    if isinstance(given, str):
+        with suppress(ValueError):  # which `checks` has words for
+            given = json.loads(given)
+    if isinstance(given, dict):
+        tables = cast("dict[str, object]", given)
+        web = tables.get("web", {})
+        given = tables | {"web": WEB["web"] | cast("dict[str, Any]", web) if isinstance(web, dict) else web}
+    read = checks.channels(cast("object", given))
+    for id, channel in read.items():
+        if not isinstance(channel.get("enabled", True), bool):
+            raise ValueError(f"channel {id}: enabled is true or false")
+    running = {id: dict(channel) for id, channel in read.items() if channel.get("enabled", True)}
+    for channel in running.values():
+        channel.pop("enabled", None)
+    return running
 
 
 def _port(default: int, help: str) -> Any:
@@ -102,10 +126,11 @@ class Settings(BaseSettings):
     hotline_city: str = _setting("", "City or region that the hotline serves.")
     hours_text: str = _setting("周一至周五 9:00–17:00", "When people answer, in Chinese sentences.")
     hours_text_en: str = _setting("Monday to Friday, 9:00–17:00", "When people answer, in English sentences.")
-    channels: Annotated[checks.Channels, NoDecode, BeforeValidator(checks.channels)] = _setting(
-        {"web": {"kind": "web"}},
+    channels: Annotated[checks.Channels, NoDecode, BeforeValidator(_channels)] = _setting(
+        WEB,
         "The channels by id: tables [channels.<id>] in qiantai.toml, or all of them as one JSON object. Each has a"
-        " kind; the value of a key that ends in _file is read from that file.",
+        " kind; the value of a key that ends in _file is read from that file; enabled = false turns one off. The"
+        " channel web is there unless it is turned off.",
         secret=True,
         shown='{"web": {"kind": "web"}}',
     )
@@ -153,6 +178,12 @@ class Settings(BaseSettings):
                 problems.append(
                     f"{short} ({getattr(self, short)} s) must be less than {long} ({getattr(self, long)} s)"
                 )
+        tries = self.turn_tries * self.brain_timeout + sum(map(retry.turn_delay, range(1, self.turn_tries)))
+        if tries > self.turn_window:
+            problems.append(
+                f"turn_tries ({self.turn_tries}) take {tries:g} s with their pauses, more than turn_window"
+                f" ({self.turn_window} s)"
+            )
         ports = ("port", "metrics_port", "brain_port", "action_port")
         for n, first in enumerate(ports):
             for second in ports[n + 1 :]:

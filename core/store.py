@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -32,6 +33,8 @@ RETRY_FOR = 5.0  # seconds a batch is tried again while the database is locked o
 RETRY_EVERY = 0.05  # seconds, doubled up to 1 s
 SQLITE_BUSY_MS = 1000  # a lock held by another process (backup, a person's shell) is waited for this long per try
 READERS = 4  # threads or connections for console, search and export
+PG_CONNECT = 5.0  # seconds
+PG_COMMAND = 20.0  # seconds for one statement, a long search included
 PG_LANES = 4  # transactions in flight on PostgreSQL; each waits for a network round trip, not for a core
 
 # PostgreSQL error classes that a second try can mend: connection (08), rollback by deadlock or serialization (40),
@@ -60,7 +63,8 @@ class Store:
 
     def __init__(self, engine: _Engine) -> None:
         self._engine = engine
-        self._queue: deque[tuple[Op[Any], asyncio.Future[Any]]] = deque()
+        self._queue: deque[tuple[Op[Any], asyncio.Future[Any], str]] = deque()
+        self._closing = False
         self._arrived = asyncio.Event()
         self._lanes = [asyncio.create_task(self._lane(), name=f"ledger-lane-{n}") for n in range(engine.lanes)]
         self.commits = 0
@@ -72,23 +76,30 @@ class Store:
         parsed = make_url(url)
         return cls(_Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Postgres(parsed))
 
-    async def write(self, op: Op[T]) -> T:
-        """What `op` returns once it is committed; LedgerBusy if the database stayed locked, full or away."""
+    async def write(self, op: Op[T], about: str = "") -> T:
+        """What `op` returns once it is committed; LedgerBusy if the database stayed locked, full or away.
+
+        `about`: the conversation whose rows it changes. Operations of one transaction run in this order, so that two
+        transactions cannot wait for each other's conversations.
+        """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append((op, done))
+        self._queue.append((op, done, about))
         self._arrived.set()
         return await done
 
     async def read(self, query: Op[T]) -> T:
-        """What `query` returns, on a connection that cannot write."""
-        return await self._engine.read(query)
+        """What `query` returns, on a connection that cannot write; once more if the connection turns out to be dead."""
+        try:
+            return await self._engine.read(query)
+        except DBAPIError as e:
+            if not e.connection_invalidated:
+                raise
+            return await self._engine.read(query)
 
     async def close(self) -> None:
-        """Commits what is queued, then lets go of the database."""
-        while self._queue:
-            await self.write(lambda _: None)
-        for lane in self._lanes:
-            lane.cancel()
+        """Commits what is queued or under way, then lets go of the database."""
+        self._closing = True
+        self._arrived.set()
         await asyncio.gather(*self._lanes, return_exceptions=True)
         await self._engine.close()
 
@@ -96,13 +107,15 @@ class Store:
         while True:
             await self._arrived.wait()
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            if not self._queue:
-                self._arrived.clear()
             if batch:
-                await self._settle(batch)
+                await self._settle(sorted(batch, key=itemgetter(2)))
+            elif self._closing:
+                return
+            elif not self._queue:
+                self._arrived.clear()
 
-    async def _settle(self, batch: list[tuple[Op[Any], asyncio.Future[Any]]]) -> None:
-        ops = [op for op, _ in batch]
+    async def _settle(self, batch: list[tuple[Op[Any], asyncio.Future[Any], str]]) -> None:
+        ops = [op for op, _, _ in batch]
         until = time.monotonic() + RETRY_FOR
         pause = RETRY_EVERY
         while True:
@@ -122,7 +135,7 @@ class Store:
                 break
         self.commits += 1
         self.operations += len(ops)
-        for (_, done), result in zip(batch, results, strict=True):
+        for (_, done, _), result in zip(batch, results, strict=True):
             if done.done():  # its caller was cancelled
                 continue
             if isinstance(result, OperationalError):  # a full disk, most likely: nobody's fault but ours
@@ -192,6 +205,8 @@ class _Postgres:
             pool_size=PG_LANES + READERS,
             pool_pre_ping=False,
             pool_recycle=1800,
+            # A network that goes silent sends no reset: without these a lane waits for TCP, a quarter of an hour.
+            connect_args={"timeout": PG_CONNECT, "command_timeout": PG_COMMAND},
             hide_parameters=True,  # an error that is logged would repeat what consumers wrote
         )
 
@@ -200,14 +215,25 @@ class _Postgres:
             async with self._engine.begin() as conn:
                 return await conn.run_sync(lambda c: [op(c) for op in ops])
         except Exception as e:
-            if _is_transient(e) or len(ops) == 1:
-                if len(ops) == 1 and not _is_transient(e):
-                    return [e]
+            if len(ops) == 1 and not _is_transient(e):
+                return [e]
+            # Those who wait for each other's rows never do so one by one.
+            if len(ops) == 1 or (_is_transient(e) and not _is_deadlock(e)):
                 raise
-        results: list[Any] = []
-        for op in ops:
-            results += await self.commit([op])
-        return results
+        return [await self._alone(op) for op in ops]
+
+    async def _alone(self, op: Op[Any]) -> Any:
+        """The result of one operation by itself: those before it in its batch are committed and not run again."""
+        until = time.monotonic() + RETRY_FOR
+        pause = RETRY_EVERY
+        while True:
+            try:
+                return (await self.commit([op]))[0]
+            except Exception as e:
+                if time.monotonic() > until:
+                    return LedgerBusy(str(getattr(e, "orig", e)))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 1.0)
 
     async def read(self, query: Op[T]) -> T:
         async with self._engine.connect() as conn:
@@ -257,6 +283,10 @@ def _is_transient(e: Exception) -> bool:
         or state.startswith(PG_TRANSIENT)
         or (not state and "connection" in str(e.orig).lower())
     )
+
+
+def _is_deadlock(e: Exception) -> bool:
+    return isinstance(e, DBAPIError) and getattr(e.orig, "sqlstate", None) == "40P01"
 
 
 UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

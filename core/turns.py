@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.errors import LeaseLost
 from core.model import (
@@ -91,7 +91,7 @@ def lease(
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
         return mine
     rows = conn.execute(_OPEN, {"c": conversation_id}).all()
-    if not rows or rows[0].next_try_at > now:
+    if not rows or not _is_due(rows[0], now):
         return None
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
@@ -100,8 +100,9 @@ def lease(
 
 
 def look(conn: Connection, conversation_id: ConversationId) -> Lease | None:
-    """What a lease would bring, without taking it: for what is answered out of turn; None if nothing is open."""
-    rows = conn.execute(_OPEN, {"c": conversation_id}).all()
+    """All that is open, without a lease: for what is answered out of turn, however many messages stand before it; None
+    if nothing is."""
+    rows = conn.execute(_OPEN.limit(None), {"c": conversation_id}).all()
     if not rows:
         return None
     return _lease(conversation_id, conn.execute(_LOOK, {"c": conversation_id}).one(), rows)
@@ -149,7 +150,10 @@ _HOLDER = (
 )
 _RENEW = update(conversation).where(*_HOLDER).values(lease_until=bindparam("until", type_=_instant))
 _HAS_OPEN = (
-    select(inbox.c.next_try_at).where(inbox.c.conversation_id == bindparam("c"), IS_OPEN).order_by(inbox.c.seq).limit(1)
+    select(inbox.c.next_try_at, inbox.c.attempts)
+    .where(inbox.c.conversation_id == bindparam("c"), IS_OPEN)
+    .order_by(inbox.c.seq)
+    .limit(1)
 )
 
 
@@ -167,8 +171,13 @@ def release(conn: Connection, held: Lease, now: datetime) -> bool:
 
 def has_due(conn: Connection, conversation_id: ConversationId, now: datetime) -> bool:
     """Is the conversation's first open message due?"""
-    due = conn.execute(_HAS_OPEN, {"c": conversation_id}).scalar_one_or_none()
-    return due is not None and due <= now
+    first = conn.execute(_HAS_OPEN, {"c": conversation_id}).one_or_none()
+    return first is not None and _is_due(first, now)
+
+
+def _is_due(row: Any, now: datetime) -> bool:
+    """A message that was never tried is due even if the clock has been set back since it came."""
+    return row.attempts == 0 or row.next_try_at <= now
 
 
 _DONE = (
@@ -234,7 +243,7 @@ def finish(
 _STILL_BOTS = (
     select(conversation.c.id)
     .where(conversation.c.id == bindparam("c"), conversation.c.owner == "bot", conversation.c.epoch == bindparam("e"))
-    .with_for_update()
+    .with_for_update(key_share=True)  # rows that refer to it may be inserted meanwhile
 )
 
 
@@ -243,10 +252,11 @@ def finish_out_of_turn(conn: Connection, seen: Lease, turn: Turn, *, outcome: st
 
     LeaseLost if it is closed already or a person has the conversation, and then nothing of the transaction may stay.
     """
-    if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:
-        raise LeaseLost(f"conversation {seen.conversation} was taken over")
     if conn.execute(_DONE, {"i": turn.inbox_id, "to": "done", "now": now, "outcome": outcome}).rowcount != 1:
         raise LeaseLost(f"message {turn.inbox_id} is closed")
+    # In the same order as `finish`, so that the two never wait for each other.
+    if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:
+        raise LeaseLost(f"conversation {seen.conversation} was taken over")
 
 
 def _open_visit(conn: Connection, turn: Turn, now: datetime) -> int:
@@ -266,13 +276,17 @@ def postpone(conn: Connection, held: Lease, turn: Turn, *, until: datetime) -> b
     return True
 
 
-def due(conn: Connection, now: datetime, *, waited: timedelta, limit: int = 1000) -> list[ConversationId]:
-    """Conversations whose message has been due for `waited` with nobody at it: their wake was lost."""
+def due(
+    conn: Connection, now: datetime, *, waited: timedelta, channels: Collection[ChannelId], limit: int = 1000
+) -> list[ConversationId]:
+    """Conversations of `channels` whose message has been due for `waited` with nobody at it: their wake was lost."""
     rows = conn.execute(
         select(inbox.c.conversation_id)
         .join(conversation, conversation.c.id == inbox.c.conversation_id)
         .where(IS_OPEN, inbox.c.next_try_at <= now - waited, conversation.c.lease_until < now)
-        .distinct()
+        .where(conversation.c.channel_id.in_(channels))
+        .group_by(inbox.c.conversation_id)
+        .order_by(func.min(inbox.c.next_try_at))
         .limit(limit)
     )
     return [ConversationId(row.conversation_id) for row in rows]

@@ -160,7 +160,7 @@ class Vault:
         return Masked(text=masking.replace(text, mark, keep=keep), secrets=tuple(taken.values()))
 
     def mask_tree(self, raw: Any) -> Any:
-        """A JSON value as it may be stored: every text in it masked, keys left alone.
+        """A JSON value as it may be stored: every text in it masked, names of fields too.
 
         It is a copy kept as evidence and nobody opens values from it, so telephone numbers and e-mail addresses become
         the bare marks ⟦phone⟧ and ⟦email⟧. A number that reads as one of the four becomes its mark, a text. Below
@@ -188,7 +188,7 @@ def _tree(raw: Any, depth: int) -> Any:
     if isinstance(raw, dict):
         if depth >= DEPTH_MAX:
             return {}
-        return {key: _tree(value, depth + 1) for key, value in cast("dict[str, Any]", raw).items()}
+        return {_tree(key, depth): _tree(value, depth + 1) for key, value in cast("dict[str, Any]", raw).items()}
     if isinstance(raw, list):
         if depth >= DEPTH_MAX:
             return []

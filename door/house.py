@@ -37,6 +37,7 @@ from door.metrics import Metrics
 from door.rates import Rates
 from door.reception import Reception
 from door.sender import Sender
+from door.sinks import CountedSinks
 from door.socket import SWEEP_EVERY, Sockets
 from door.sweeper import Sweeper
 from door.webhooks import Webhooks
@@ -230,9 +231,14 @@ async def _start_work(house: House, base: Loops, stack: AsyncExitStack) -> None:
     express = Pool("urgent", house.urgent, conversations.answer_urgent, at_once=URGENT_AT_ONCE)
     parcels = Pool("send", live.sends, sending.drain, at_once=sender.AT_ONCE)
     swept = Sweeper(
-        store=store, live=live, clock=house.clock, idle_visit=timedelta(minutes=settings.idle_visit_minutes)
+        store=store,
+        live=live,
+        urgent=house.urgent,
+        channels=house.channels,
+        clock=house.clock,
+        idle_visit=timedelta(minutes=settings.idle_visit_minutes),
     )
-    sinks = alarm.AlarmSinks(store, settings, house.clock)
+    sinks = CountedSinks(store, settings, house.clock, metrics)
     stack.push_async_callback(parcels.finish, SENDS_GRACE)
     stack.push_async_callback(answers.finish, settings.brain_timeout + 1.0)
     stack.push_async_callback(express.finish, settings.brain_timeout + 1.0)

@@ -40,7 +40,7 @@ class _Lines:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lines: deque[bytes] = deque()
-        self._scheduled = False
+        self._scheduled: asyncio.AbstractEventLoop | None = None  # the loop that will flush
         atexit.register(self.flush)
 
     def __call__(self, *_: object) -> _Lines:
@@ -53,14 +53,14 @@ class _Lines:
         except RuntimeError:
             self.flush()
             return
-        if not self._scheduled:
-            self._scheduled = True
+        if self._scheduled is not loop:  # a loop that ended took its flush along
+            self._scheduled = loop
             loop.call_later(FLUSH_EVERY, self.flush)
 
     debug = info = warning = error = critical = exception = log = msg
 
     def flush(self) -> None:
-        self._scheduled = False
+        self._scheduled = None
         lines: list[bytes] = []
         with suppress(IndexError):
             while True:

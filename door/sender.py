@@ -91,7 +91,7 @@ class Sender:
                 _tell(conn, DeliveryState.UNKNOWN, conversation_id, f"outbox {outbox_id}: cut off while sending", now)
             return held
 
-        return await self._store.write(op)
+        return await self._store.write(op, conversation_id)
 
     async def _send(self, channel: Channel, held: SendLease) -> Outcome:
         parcel = held.parcel
@@ -156,7 +156,7 @@ class Sender:
             return outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS)
 
         with suppress(LedgerBusy):  # the row stays `sending`: unknown, as it would be after a crash
-            return await self._store.write(op)
+            return await self._store.write(op, held.conversation)
         return None
 
 

@@ -156,9 +156,10 @@ class Sockets:
     async def _hello(self, web: Web, socket: WebSocket) -> Hello:
         try:
             async with asyncio.timeout(HELLO_WITHIN):
-                frame = await _receive(web, socket)
+                data = await _data(socket)
         except TimeoutError:
             raise Leave(Close.BAD_FRAME) from None
+        frame = web.read(data)
         if not isinstance(frame, Hello):
             raise BadFrame("bad_frame", "hello comes first")
         return frame
@@ -217,9 +218,9 @@ class Sockets:
     async def _listen(self, page: Page) -> None:
         while True:
             try:
-                frame = await _receive(page.web, page.socket)
-                self._count(page)
-                await self._take(page, frame)
+                data = await _data(page.socket)
+                self._count(page)  # before it is read: a bad frame costs no less than a good one
+                await self._take(page, page.web.read(data))
             except BadFrame as e:
                 if e.closes:
                     raise
@@ -285,12 +286,12 @@ class Sockets:
                 page.seen = end
 
 
-async def _receive(web: Web, socket: WebSocket) -> Frame:
+async def _data(socket: WebSocket) -> str | bytes:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(event.get("code", 1005))
     text = event.get("text")
-    return web.read(text if text is not None else event.get("bytes") or b"")
+    return text if text is not None else event.get("bytes") or b""
 
 
 async def _say(socket: WebSocket, frame: str) -> None:

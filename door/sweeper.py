@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from core import audit, outbox, turns
-from core.live import Live
+from core.live import Live, Ready
+from core.model import ChannelId
 from core.store import Store
 
 log = structlog.get_logger()
@@ -24,9 +25,21 @@ SEAL_EVERY = 60.0  # seconds; whoever claims the slot of an hour seals it
 class Sweeper:
     """The house's second look at its ledger: nothing depends on a wake having arrived."""
 
-    def __init__(self, *, store: Store, live: Live, clock: Callable[[], datetime], idle_visit: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        live: Live,
+        urgent: Ready,
+        channels: Collection[ChannelId],
+        clock: Callable[[], datetime],
+        idle_visit: timedelta,
+    ) -> None:
+        """`urgent`: where lost wakes go; nobody knows what they were for, and what needs the brain goes on."""
         self._store = store
         self._live = live
+        self._urgent = urgent
+        self._channels = list(channels)
         self._clock = clock
         self._idle_visit = idle_visit
 
@@ -40,10 +53,10 @@ class Sweeper:
 
     async def _wake(self, waited: timedelta) -> None:
         now = self._clock()
-        answers = await self._store.read(lambda conn: turns.due(conn, now, waited=waited))
-        parcels = await self._store.read(lambda conn: outbox.due(conn, now, waited=waited))
+        answers = await self._store.read(lambda conn: turns.due(conn, now, waited=waited, channels=self._channels))
+        parcels = await self._store.read(lambda conn: outbox.due(conn, now, waited=waited, channels=self._channels))
         for conversation_id in answers:
-            self._live.turns.add(conversation_id)
+            self._urgent.add(conversation_id)
         for conversation_id in parcels:
             self._live.sends.add(conversation_id)
         if answers or parcels:

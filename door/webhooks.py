@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ from channels import Channel, Parsed, WebhookRequest
 from core import outbox
 from core.errors import Malformed, QiantaiError, TooLarge, UnknownChannel
 from core.inbox import Inbox
-from core.model import ChannelId, Inbound, Receipt, Stopped
+from core.model import ChannelId, Inbound, MessageKind, Receipt, Stopped
 from core.store import Store
 from door.answers import send_error, send_plain, unforeseen
 from door.metrics import Metrics
@@ -92,13 +92,20 @@ class Webhooks:
                 case Inbound():
                     await self.reception.accept(channel.id, channel.kind, event)
                 case Receipt():
-                    word = event
-                    await self.store.write(lambda conn, word=word: outbox.receipt(conn, channel.id, word))
+                    # Platforms name the number that could not be reached.
+                    word = replace(event, detail=self.inbox.masked(event.detail))
+                    await self.store.write(lambda conn, word=word: outbox.receipt(conn, channel.id, word, now))
                 case Stopped():
                     await self.inbox.stop(channel=channel.id, sender=event.sender, now=now)
         for kept in parsed.kept:
+            if kept.external_id:  # answered like a file that we cannot open: once, counted, and never in silence
+                event = Inbound(sender=kept.sender, external_id=kept.external_id, kind=MessageKind.ATTACHMENT)
+                if (await self.reception.accept(channel.id, channel.kind, event)).duplicate:
+                    continue
+            elif kept.sender:
+                self.reception.rates.take(channel.id, kept.sender)
             log.info("unsupported_kept", channel=channel.id, reason=kept.reason)
-            await self.inbox.keep(channel=channel.id, reason=kept.reason, raw=kept.raw, now=now)
+            await self.inbox.keep(channel=channel.id, reason=kept.reason, raw=kept.raw, sender=kept.sender, now=now)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -320,7 +320,7 @@ async def test_the_sweeper_finds_what_nobody_was_woken_for(door: Inbox, store: S
     waited = timedelta(seconds=2)
 
     async def found() -> list[str]:
-        return await store.read(lambda conn: list(turns.due(conn, clock(), waited=waited)))
+        return await store.read(lambda conn: list(turns.due(conn, clock(), waited=waited, channels=[WEB])))
 
     assert await found() == []
     clock.forward(2)

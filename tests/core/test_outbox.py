@@ -16,7 +16,7 @@ from core.store import Store
 from core.tables import conversation
 from core.tables import outbox as outbox_table
 from core.vault import Vault
-from tests.conftest import Clock
+from tests.conftest import NOON, Clock
 
 HOOK = ChannelId("hook")
 SECONDS = 10.0
@@ -55,9 +55,7 @@ async def claim(store: Store, accepted: Accepted, clock: Clock, *, resend_unknow
 
 
 async def settle(store: Store, held: SendLease, outcome: Outcome, clock: Clock) -> SendLease | None:
-    return await store.write(
-        lambda conn: outbox.settle(conn, held, outcome, clock(), seconds=SECONDS)
-    )
+    return await store.write(lambda conn: outbox.settle(conn, held, outcome, clock(), seconds=SECONDS))
 
 
 async def states(store: Store) -> list[str]:
@@ -175,7 +173,7 @@ async def test_receipts_move_a_message_forward_only_in_any_order(
 
     async def receipt(state: DeliveryState, **which: object) -> bool:
         word = Receipt(**({"outbox_id": None, "external_id": "", "state": state} | which))  # type: ignore[arg-type]
-        return await store.write(lambda conn: outbox.receipt(conn, HOOK, word))
+        return await store.write(lambda conn: outbox.receipt(conn, HOOK, word, NOON))
 
     assert await receipt(DeliveryState.READ, outbox_id=held.parcel.id)
     assert not await receipt(DeliveryState.DELIVERED, external_id="p1")
@@ -190,7 +188,7 @@ async def test_a_receipt_from_another_channel_moves_nothing(store: Store, accept
     held = await claim(store, accepted, clock)
     assert held is not None
     word = Receipt(outbox_id=held.parcel.id, external_id="", state=DeliveryState.DELIVERED)
-    assert not await store.write(lambda conn: outbox.receipt(conn, ChannelId("other"), word))
+    assert not await store.write(lambda conn: outbox.receipt(conn, ChannelId("other"), word, NOON))
 
 
 async def test_a_receipt_that_comes_before_the_answer_to_our_call_is_not_undone(
@@ -200,7 +198,7 @@ async def test_a_receipt_that_comes_before_the_answer_to_our_call_is_not_undone(
     held = await claim(store, accepted, clock)
     assert held is not None
     word = Receipt(outbox_id=held.parcel.id, external_id="", state=DeliveryState.DELIVERED)
-    assert await store.write(lambda conn: outbox.receipt(conn, HOOK, word))
+    assert await store.write(lambda conn: outbox.receipt(conn, HOOK, word, NOON))
     await settle(store, held, SENT, clock)
     assert await states(store) == ["delivered"]
 
@@ -210,7 +208,7 @@ async def test_the_sweeper_finds_messages_nobody_was_woken_for(store: Store, acc
     waited = timedelta(seconds=2)
 
     async def found() -> list[str]:
-        return await store.read(lambda conn: list(outbox.due(conn, clock(), waited=waited)))
+        return await store.read(lambda conn: list(outbox.due(conn, clock(), waited=waited, channels=[HOOK])))
 
     assert await found() == []
     clock.forward(2)

@@ -96,7 +96,29 @@ def test_a_secret_can_lie_in_a_file(tmp_path: Path):
 def test_a_channel_secret_can_lie_in_a_file(tmp_path: Path):
     (tmp_path / "s").write_text("wurst\n", "utf-8")
     path = toml(tmp_path, f'[channels.desk]\nkind = "webhook"\nsecret_file = "{tmp_path}/s"\n')
-    assert load(path, {}).channels == {"desk": {"kind": "webhook", "secret": "wurst"}}
+    assert load(path, {}).channels == {
+        "web": {"kind": "web"},
+        "desk": {"kind": "webhook", "secret": "wurst"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("tables", "run"),
+    [
+        ('[channels.a]\nkind = "x"', ["a", "web"]),
+        ('[channels.a]\nkind = "x"\n[channels.web]\nenabled = false', ["a"]),
+        ('[channels.a]\nkind = "x"\nenabled = false', ["web"]),
+        ("[channels.web]\nenabled = true\nmax_text = 9", ["web"]),
+    ],
+)
+def test_the_pages_channel_is_there_until_it_is_turned_off(tmp_path: Path, tables: str, run: list[str]):
+    channels = load(toml(tmp_path, tables), {}).channels
+    assert sorted(channels) == run
+    assert not [id for id, channel in channels.items() if "enabled" in channel]
+
+
+def test_a_channel_is_turned_off_by_false_and_by_no_other_word():
+    assert "enabled is true or false" in str(problems(QIANTAI_CHANNELS='{"web": {"enabled": "no"}}'))
 
 
 def test_channels_come_from_the_environment_as_json():

@@ -227,7 +227,7 @@ def test_a_text_of_our_own_keeps_the_references_that_are_named_and_no_others(vau
 # Raw payloads -------------------------------------------------------------------------------------------------------
 
 
-def test_every_text_of_a_raw_payload_is_masked_and_its_keys_are_not(vault: Vault):
+def test_every_text_of_a_raw_payload_is_masked_its_keys_too(vault: Vault):
     raw = {
         "from": {"name": "张三", PHONE: 1},
         "texts": [f"电话{PHONE}", [f"{ID}", MAIL]],
@@ -235,10 +235,10 @@ def test_every_text_of_a_raw_payload_is_masked_and_its_keys_are_not(vault: Vault
         "⟦": "⟦phone:abcdefghij⟧",
     }
     assert vault.mask_tree(raw) == {
-        "from": {"name": "张三", PHONE: 1},
+        "from": {"name": "张三", "⟦phone⟧": 1},
         "texts": ["电话⟦phone⟧", ["⟦id-card⟧", "⟦email⟧"]],
         "card": "⟦bank-card⟧",
-        "⟦": "[phone:abcdefghij]",
+        "[": "[phone:abcdefghij]",
     }
     assert raw["card"] == CARD  # the given value is not touched
 

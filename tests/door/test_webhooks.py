@@ -119,7 +119,7 @@ async def test_what_a_platform_is_known_to_send_and_we_do_not_handle_is_acknowle
     assert (status, answer["ok"]) == (200, True)
     raw = await running.house.store.read(lambda conn: conn.execute(select(unsupported.c.raw)).scalar_one())
     assert "13800138000" not in json.dumps(raw)
-    assert await rows(running, inbox) == 0
+    assert await rows(running, inbox) == 1  # answered like a file that cannot be opened
 
 
 # Bad input --------------------------------------------------------------------------------------------------------

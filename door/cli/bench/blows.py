@@ -39,7 +39,7 @@ CUT_EVERY = (0.05, 0.5)  # seconds between two cuts of PostgreSQL's connection, 
 CUT_WITHIN = 5.0  # seconds in which some COMMIT must come along
 PATIENCE = {"sqlite": 45.0, "postgresql": 120.0}  # seconds without a new reply after which the missing ones are lost
 # A brain that is killed again and again uses up the tries of those who wait; parking is a good end, but dull here.
-SETTINGS = {"turn_tries": "10"}
+SETTINGS = {"turn_tries": "10", "turn_window": "300"}
 
 OUTSIDE = ("lost", "duplicates", "disorder", "never_acknowledged")
 IN_LEDGER = (
@@ -179,6 +179,7 @@ async def strike(
             await place.provider.ask("end", name=plan.name)
             drained = await place.provider.ask("drain", names=[plan.name], patience=PATIENCE[database])
             code = await place.house.stop()
+            unreached = [stage.words for stage in Stage if not marks.passed(stage)]
         account = await ledger_account(direct or place.database_url)
         parked = account.pop("parked_ids")
         report = await place.provider.ask("report", names=[plan.name], parked=parked)
@@ -201,6 +202,7 @@ async def strike(
             "restart_seconds": _spread(struck.starts),
             "stages": struck.table(),
             "never_struck": _never(struck, database),
+            "unreached": unreached,  # by any message of the last life: a mark that hangs nowhere
             "resent_after_unknown": report["replies_repeated"],
             "parked": account["parked"],
             "checks": checks,

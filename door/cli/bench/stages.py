@@ -165,15 +165,15 @@ def _watch_ledger() -> None:
     write = Store.write
 
     @functools.wraps(write)
-    async def marked(self: Store, op: Callable[[Connection], Any]) -> Any:
-        steps = STEPS.get(op.__qualname__.partition(".<locals>")[0])
+    async def marked(self: Store, op: Callable[[Connection], Any], about: str = "") -> Any:
+        steps = STEPS.get(getattr(op, "__qualname__", "").partition(".<locals>")[0])
         journey = _journey.get()
         if steps is None or journey is None:
-            return await write(self, op)
+            return await write(self, op, about)
         journey.to(steps.before)
         operation = _Operation(op, journey, steps)
         try:
-            return await write(self, operation)
+            return await write(self, operation, about)
         finally:
             operation.committed()
 
