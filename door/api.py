@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Column, Connection, func, select, update
 
 from core import alarm, audit, outbox
 from core.errors import NotFound
 from core.model import Author, Button, ConversationId, MessageKind
 from core.store import Store
 from core.tables import address, conversation, conversation_seq, inbox, left_message
+from core.tables import alarm as alarms_table
 from door.auth import Caller, require
 
 PAGE = 50
 PAGE_MOST = 200
+ID_MOST = 2**63 - 1  # what a column holds
+
+Id = Annotated[int, Path(ge=0, le=ID_MOST)]
 
 
 class AlarmOut(BaseModel):
@@ -82,9 +86,7 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         return [AlarmOut.model_validate(row, from_attributes=True) for row in rows]
 
     @routes.post("/alarms/{alarm_id}/acknowledge", tags=["alarms"])
-    async def acknowledge(
-        alarm_id: int, caller: Annotated[Caller, Depends(require("alarms:write"))]
-    ) -> dict[str, bool]:
+    async def acknowledge(alarm_id: Id, caller: Annotated[Caller, Depends(require("alarms:write"))]) -> dict[str, bool]:
         """Says that somebody looks after it, which ends its repetition; false if somebody had said so before."""
         now = clock()
 
@@ -92,6 +94,8 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
             done = alarm.acknowledge(conn, alarm_id, caller.name, now)
             if done:
                 _note(conn, caller, "alarm_acknowledged", str(alarm_id), now)
+            else:
+                _known(conn, alarms_table.c.id, alarm_id, "alarm")
             return done
 
         return {"acknowledged": await store.write(op)}
@@ -99,7 +103,9 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     @routes.get("/conversations", tags=["conversations"])
     async def conversations(
         caller: Annotated[Caller, Depends(require("conversations:read"))],
-        before: Annotated[AwareDatetime | None, Query(description="`last_at` of the last one you have")] = None,
+        before: Annotated[
+            AwareDatetime | None, Query(description="`last_at` or `created_at` of the last one you have")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE,
     ) -> list[ConversationOut]:
         """Conversations, the one with the latest turn first."""
@@ -109,12 +115,12 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     async def transcript(
         conversation_id: str,
         caller: Annotated[Caller, Depends(require("conversations:read"))],
-        after: Annotated[int, Query(ge=0, description="seq of the last message you have")] = 0,
+        after: Annotated[int, Query(ge=0, le=ID_MOST, description="seq of the last message you have")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE,
     ) -> Transcript:
         """What was said, in order, personal data masked. Reading it is noted in the audit."""
         which = ConversationId(conversation_id)
-        lines = await store.read(lambda conn: _lines(conn, which, after, limit + 1))
+        lines = await store.read(lambda conn: lines_of(conn, which, after, limit + 1))
         now = clock()
         await store.write(lambda conn: _note(conn, caller, "transcript_read", conversation_id, now))
         shown, more = lines[:limit], len(lines) > limit
@@ -128,7 +134,7 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
     async def left_messages(
         caller: Annotated[Caller, Depends(require("conversations:read"))],
         done: Annotated[bool, Query(description="those already dealt with instead")] = False,
-        after: Annotated[int, Query(ge=0, description="id of the last one you have")] = 0,
+        after: Annotated[int, Query(ge=0, le=ID_MOST, description="id of the last one you have")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE,
     ) -> list[LeftOut]:
         """What people left for a person, oldest first."""
@@ -136,7 +142,7 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
 
     @routes.post("/left-messages/{left_id}/done", tags=["conversations"])
     async def deal_with(
-        left_id: int, caller: Annotated[Caller, Depends(require("conversations:write"))]
+        left_id: Id, caller: Annotated[Caller, Depends(require("conversations:write"))]
     ) -> dict[str, bool]:
         """Says that a person has dealt with it; false if somebody had said so before."""
         now = clock()
@@ -145,6 +151,8 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
             done = settle(conn, left_id, caller.name, now)
             if done:
                 _note(conn, caller, "left_message_done", str(left_id), now)
+            else:
+                _known(conn, left_message.c.id, left_id, "left message")
             return done
 
         return {"done": await store.write(op)}
@@ -156,23 +164,30 @@ def _note(conn: Connection, caller: Caller, act: str, subject: str, now: datetim
     audit.note(conn, actor=f"token:{caller.token_id}", act=act, subject=subject, now=now)
 
 
+def _known(conn: Connection, column: Column[Any], number: int, what: str) -> None:
+    """NotFound if there never was one with this number."""
+    if conn.execute(select(column).where(column == number)).one_or_none() is None:
+        raise NotFound(f"no such {what}: {number}")
+
+
 def page_of_conversations(conn: Connection, *, before: datetime | None = None, limit: int) -> list[ConversationOut]:
-    """The one with the latest turn first; `before`: the `last_at` of the last one the caller has."""
+    """The latest first; `before`: when the last one that the caller has had its turn, or began if it had none."""
     waiting = (
         select(func.count())
         .select_from(inbox)
         .where(inbox.c.conversation_id == conversation.c.id, inbox.c.state == "open")
         .scalar_subquery()
     )
+    latest = func.coalesce(conversation.c.last_at, conversation.c.created_at)  # without a turn: since it began
     query = (
         select(conversation, address.c.kind, conversation_seq.c.n, waiting.label("open"))
         .join(address, address.c.conversation_id == conversation.c.id)
         .join(conversation_seq, conversation_seq.c.conversation_id == conversation.c.id)
-        .order_by(conversation.c.last_at.desc().nulls_first(), conversation.c.id)
+        .order_by(latest.desc(), conversation.c.id)
         .limit(limit)
     )
     if before is not None:
-        query = query.where(conversation.c.last_at < before)
+        query = query.where(latest < before)
     return [
         ConversationOut(
             id=row.id,
@@ -189,7 +204,8 @@ def page_of_conversations(conn: Connection, *, before: datetime | None = None, l
     ]
 
 
-def _lines(conn: Connection, which: ConversationId, after: int, limit: int) -> list[outbox.Line]:
+def lines_of(conn: Connection, which: ConversationId, after: int, limit: int) -> list[outbox.Line]:
+    """Up to `limit` places of a transcript after seq `after`; NotFound if there is no such conversation."""
     known = conn.execute(select(conversation.c.id).where(conversation.c.id == which)).one_or_none()
     if known is None:
         raise NotFound("no such conversation")

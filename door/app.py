@@ -42,10 +42,10 @@ HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"SAMEORIGIN"),
 )
-# The page and its widget: own scripts only, styles also inline (the widget's own, inside its shadow root), the socket.
+# The page and its widget: own files and the socket, nothing inline (the widget's sheet is constructed, or a file).
 PAGE_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
@@ -160,11 +160,12 @@ async def _run(settings: Settings, began: float) -> None:
     inner = bind(LOOPBACK, settings.metrics_port, "QIANTAI_METRICS_PORT") if settings.metrics_port else None
     async with open_house(settings) as house, AsyncExitStack() as doors:
         if inner is not None:
-            page = await _serve(doors, MetricsPage(house.store, house.metrics, house.clock), inner)
+            page = await _serve(doors, MetricsPage(house.store, house.metrics, house.clock, house.health), inner)
             _say(f"Metrics: http://{LOOPBACK}:{page.port}/metrics")
         door = await _serve(doors, create_app(house), public)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         _say(f"Qiantai is up: http://{host}:{door.port}/ ({time.monotonic() - began:.1f} s)")
+        _say(f"Channels: {', '.join(f'{id} ({one.kind})' for id, one in house.channels.items()) or 'none'}")
         await _brain_or_stop(house, stop, began)
         await stop.wait()
         log.info("stopping")

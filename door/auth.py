@@ -33,6 +33,13 @@ SCOPES = {
 }
 
 
+class Forbidden(QiantaiError):
+    """This token does not carry the scope that is needed."""
+
+    code = "forbidden"
+    status = 403
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
     """Who holds the token of a request."""
@@ -165,14 +172,16 @@ def caller_of(request: Request) -> Caller | None:
 
 
 def require(scope: str) -> Callable[[Request], Awaitable[Caller]]:
-    """A FastAPI dependency: the caller, whose token must carry `scope`."""
+    """A FastAPI dependency: the caller, whose token must carry `scope` (401 without a token, 403 without the scope)."""
     if scope not in SCOPES:
         raise ValueError(f"no such scope: {scope}")
 
     async def signed_in(request: Request) -> Caller:
         caller = caller_of(request)
-        if caller is None or scope not in caller.scopes:
+        if caller is None:
             raise NotSignedIn(f"a token with the scope {scope} is needed")
+        if scope not in caller.scopes:
+            raise Forbidden(f"this token has not got the scope {scope}")
         return caller
 
     return signed_in

@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
-from core.store import Store
+from core.store import Store, upsert
 from core.tables import EPOCH, tick
 from door.auth import caller_of
 
@@ -73,8 +73,8 @@ class Health:
 
 def _probe(conn: Connection) -> None:
     """A write that leaves nothing new behind."""
-    conn.execute(delete(tick).where(tick.c.name == PROBE))
-    conn.execute(insert(tick).values(name=PROBE, slot=EPOCH))
+    again = upsert(conn, tick).values(name=PROBE, slot=EPOCH)  # several houses may ask at once
+    conn.execute(again.on_conflict_do_update(index_elements=["name", "slot"], set_={"slot": EPOCH}))
 
 
 def router(health: Health) -> APIRouter:
@@ -97,4 +97,6 @@ def router(health: Health) -> APIRouter:
             return {"ready": not troubles}
         return {"ready": not troubles, "reasons": troubles, **health.details()}
 
+    for path, answer in (("/healthz", alive), ("/readyz", ready)):  # load balancers like to ask without a body
+        routes.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
     return routes

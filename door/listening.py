@@ -32,7 +32,9 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
         sock.close()
         if e.errno == errno.EADDRINUSE:
             raise SettingsError(f"port {port} is taken by another program: stop it or set {setting}") from e
-        raise SettingsError(f"cannot listen on {host}:{port} ({e.strerror}): set {setting}") from e
+        # No right to the port, or no such address here (a name that means none included).
+        wrong = setting if e.errno == errno.EACCES else "QIANTAI_HOST"
+        raise SettingsError(f"cannot listen on {host}:{port} ({e.strerror}): set {wrong}") from e
     sock.setblocking(False)
     return sock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,8 @@ from door.cli.exits import Exit, fail
 if TYPE_CHECKING:
     from core.settings import Settings
     from core.store import Store
+
+DAMAGED = "Put a backup in its place with ./qiantai restore (the damaged file is kept)"
 
 Json = Annotated[bool, typer.Option("--json", help="Data for machines on stdout instead of a table.")]
 
@@ -75,6 +78,12 @@ def sqlite_file(house: Settings) -> Path | None:
     return Path(path) if scheme.startswith("sqlite") else None
 
 
+def address(house: Settings) -> str:
+    """Where the house of these settings answers, seen from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(house.host, house.host)  # noqa: S104  (read, not bound)
+    return f"http://{f'[{host}]' if ':' in host else host}:{house.port}"
+
+
 @contextmanager
 def reaching(house: Settings) -> Generator[None]:
     """Inside, a ledger that cannot be used is one sentence."""
@@ -85,7 +94,14 @@ def reaching(house: Settings) -> Generator[None]:
     except (OSError, SQLAlchemyError) as e:
         reason = str(getattr(e, "orig", None) or e).strip().splitlines()[0]
         where = sqlite_file(house) or house.shown()["database_url"]
-        fail(Exit.AWAY, f"the ledger {where} cannot be used: {reason}. Mend it, or QIANTAI_DATABASE_URL.")
+        advice = f"{DAMAGED}, or set QIANTAI_DATABASE_URL" if is_damaged(e) else "Mend it, or QIANTAI_DATABASE_URL"
+        fail(Exit.AWAY, f"the ledger {where} cannot be used: {reason}. {advice}.")
+
+
+def is_damaged(e: BaseException) -> bool:
+    """Does SQLite say that the file itself is broken, so that only a backup helps?"""
+    code = getattr(getattr(e, "orig", e), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PAGE = 200  # places of a transcript read at a time
+
 alarms = typer.Typer(invoke_without_command=True, help="What people on duty should look at.")
 tokens = typer.Typer(no_args_is_help=True, help="Tokens of the programs that may use this house's APIs.")
 
@@ -169,21 +171,64 @@ def scopes(as_json: Json = False) -> None:
 
 
 def conversations(
+    conversation: Annotated[
+        str | None, typer.Argument(help="Id of a conversation, to read it: what was said, personal data masked.")
+    ] = None,
     queued: Annotated[bool, typer.Option("--queued", help="Only what people left for a person, oldest first.")] = False,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="With --queued: show the contact in clear (audited).")
+        bool, typer.Option("--reveal", help="With --queued or an id: open references to personal data (audited).")
     ] = False,
     done: Annotated[int | None, typer.Option(help="Mark the left message with this number as dealt with.")] = None,
+    by: Annotated[str, typer.Option(help="With --done: who has dealt with it; default: this account.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
 ) -> None:
-    """Conversations, the latest first, without their texts; or what waits for a person."""
+    """Conversations, the latest first, without their texts; the transcript of one; or what waits for a person."""
+    if (conversation is not None) + queued + (done is not None) > 1:
+        fail(Exit.USAGE, "give an id, --queued or --done, one at a time")
     if done is not None:
-        _settle(done)
+        _settle(done, by or me())
+    elif conversation is not None:
+        _show_transcript(conversation, reveal, as_json)
     elif queued:
         _show_queued(reveal, limit, as_json)
     else:
         _show_latest(limit, as_json)
+
+
+def _show_transcript(conversation: str, reveal: bool, as_json: bool) -> None:
+    """All of one conversation; whoever reads it stands in the audit before a line is shown."""
+    from core import audit
+    from core.errors import NotFound
+    from core.model import ConversationId
+    from door.api import lines_of
+
+    which, now = ConversationId(conversation), datetime.now(UTC)
+
+    def op(conn: Connection) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while page := lines_of(conn, which, rows[-1]["seq"] if rows else 0, PAGE):
+            rows += [
+                {"seq": line.seq, "at": line.at, "author": line.author.value, "kind": line.kind.value}
+                | {"text": line.text, "entry": line.entry}
+                for line in page
+            ]
+        audit.note(conn, actor=me(), act="transcript_read", subject=which, now=now)
+        return rows
+
+    try:
+        rows = _write(op)
+    except NotFound:
+        fail(Exit.FOUND, f"there is no conversation {conversation}; ./qiantai conversations lists them")
+    if reveal:
+        opened = _reveal([row["text"] for row in rows], act="transcript_revealed", subjects=[which])
+        rows = [row | {"text": text} for row, text in zip(rows, opened, strict=True)]
+    if as_json:
+        for row in rows:
+            dump(row)
+        return
+    shown = ((r["seq"], r["at"], r["author"], r["text"] or f"({r['kind']})") for r in rows)
+    table(["Seq", "Time", "Author", "Text"], shown, empty="Nothing has been said in it.")
 
 
 def _show_latest(limit: int, as_json: bool) -> None:
@@ -204,7 +249,9 @@ def _show_queued(reveal: bool, limit: int, as_json: bool) -> None:
 
     rows = [row.model_dump() for row in _read(lambda conn: page_of_left(conn, limit=limit))]
     if reveal:
-        rows = [row | {"contact": contact} for row, contact in zip(rows, _reveal(rows), strict=True)]
+        subjects = [f"left_message:{row['id']}" for row in rows]
+        opened = _reveal([row["contact"] for row in rows], act="contact_revealed", subjects=subjects)
+        rows = [row | {"contact": contact} for row, contact in zip(rows, opened, strict=True)]
     if as_json:
         for row in rows:
             dump(row)
@@ -213,8 +260,8 @@ def _show_queued(reveal: bool, limit: int, as_json: bool) -> None:
     table(["No.", "Left", "Conversation", "Contact", "Message"], shown, empty="Nobody waits for a person.")
 
 
-def _reveal(rows: list[dict[str, Any]]) -> list[str]:
-    """The contacts with their references opened; who looked is written into the audit first."""
+def _reveal(texts: list[str], *, act: str, subjects: list[str]) -> list[str]:
+    """`texts` with their references opened; who looked at which `subjects` is written into the audit first."""
     from sqlalchemy import select
 
     from core import audit
@@ -223,12 +270,12 @@ def _reveal(rows: list[dict[str, Any]]) -> list[str]:
     from core.vault import Vault
 
     vault = Vault.open(load_settings().key_file)
-    refs = {ref for row in rows for ref in OWN.findall(row["contact"]) if ref}
+    refs = {ref for text in texts for ref in OWN.findall(text) if ref}
     now = datetime.now(UTC)
 
     def op(conn: Connection) -> dict[str, bytes]:
-        for row in rows:
-            audit.note(conn, actor=me(), act="contact_revealed", subject=f"left_message:{row['id']}", now=now)
+        for subject in subjects:
+            audit.note(conn, actor=me(), act=act, subject=subject, now=now)
         return {row.ref: row.sealed for row in conn.execute(select(secret).where(secret.c.ref.in_(refs)))}
 
     sealed = _write(op)
@@ -237,19 +284,19 @@ def _reveal(rows: list[dict[str, Any]]) -> list[str]:
         ref = match.group(1)
         return vault.unseal(sealed[ref], context=f"secret:{ref}") if ref in sealed else match.group(0)
 
-    return [OWN.sub(open_one, row["contact"]) for row in rows]
+    return [OWN.sub(open_one, text) for text in texts]
 
 
-def _settle(number: int) -> None:
+def _settle(number: int, who: str) -> None:
     from core import audit
     from door.api import settle
 
     now = datetime.now(UTC)
 
     def op(conn: Connection) -> bool:
-        done = settle(conn, number, me(), now)
+        done = settle(conn, number, who, now)
         if done:
-            audit.note(conn, actor=me(), act="left_message_done", subject=str(number), now=now)
+            audit.note(conn, actor=me(), act="left_message_done", subject=str(number), now=now, detail=f"by {who}")
         return done
 
     if not _write(op):

@@ -7,11 +7,13 @@ asked for, `keys.json`. The keys are kept apart by default, because ledger and k
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ import typer
 
 from door.cli.common import Json, called_from, dump, say, settings, sqlite_file
 from door.cli.exits import Exit, fail
-from door.cli.premises import sole_house
+from door.cli.premises import sole_house, versions
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -69,7 +71,7 @@ def backup(
         fail(Exit.AWAY, f"there is no ledger at {file}: nothing to back up")
     vault_print = _fingerprint(house.key_file)
     now = datetime.now(UTC)
-    target = called_from(folder) if folder else house.data / "backups" / now.strftime("%Y-%m-%dT%H%M%SZ")
+    target = called_from(folder) if folder else _unused(house.data / "backups" / _stamp())
     if target.exists() and any(target.iterdir()):
         fail(Exit.REFUSED, f"{target} is not empty: name a new folder")
     try:
@@ -217,12 +219,7 @@ def _read(source: Path) -> Manifest:
 
 
 def _refuse_newer(manifest: Manifest) -> None:
-    from alembic.script import ScriptDirectory
-
-    import core.migrations
-
-    known = {script.revision for script in ScriptDirectory(core.migrations.__path__[0]).walk_revisions()}
-    if manifest.schema not in known:
+    if manifest.schema not in versions():
         fail(
             Exit.REFUSED,
             f"this backup's ledger has tables of a newer Qiantai ({manifest.qiantai}, {manifest.schema}): "
@@ -246,25 +243,46 @@ def _replace(copy: Path, file: Path, manifest: Manifest) -> Path | None:
     """Puts `copy` in the ledger's place in one step; the old ledger's new name, None if there was none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     incoming = file.with_name(file.name + ".restoring")
-    shutil.copyfile(copy, incoming)
-    incoming.chmod(0o600)
-    if _measure(incoming)[1] != manifest.sha256:
-        incoming.unlink()
-        raise OSError(f"{copy} changed while it was read")
-    with sqlite3.connect(incoming) as opened:
-        verdict = opened.execute("PRAGMA integrity_check").fetchone()[0]
-    opened.close()
-    if verdict != "ok":
-        incoming.unlink()
-        raise sqlite3.DatabaseError(f"the copy is damaged inside: {verdict}")
-    aside = None
-    if file.exists():
-        with sqlite3.connect(file) as old:
-            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file that is moved
-        old.close()
-        aside = file.with_name(f"{file.name}.before-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
-        os.link(file, aside)  # a second name, so that there is a ledger at every moment
-    for rest in ("-wal", "-shm"):
-        file.with_name(file.name + rest).unlink(missing_ok=True)
-    incoming.replace(file)
+    try:
+        shutil.copyfile(copy, incoming)
+        incoming.chmod(0o600)
+        if _measure(incoming)[1] != manifest.sha256:
+            raise OSError(f"{copy} changed while it was read")
+        with closing(sqlite3.connect(incoming)) as opened:
+            verdict = opened.execute("PRAGMA integrity_check").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"the copy is damaged inside: {verdict}")
+        aside = _put_aside(file) if file.exists() else None
+        incoming.replace(file)
+    finally:
+        incoming.unlink(missing_ok=True)
     return aside
+
+
+def _put_aside(file: Path) -> Path:
+    """Keeps the old ledger under a second name, whatever state it is in; that name."""
+    aside = _unused(file.with_name(f"{file.name}.before-{_stamp()}"))
+    beside = [(file.with_name(file.name + rest), aside.with_name(aside.name + rest)) for rest in ("-wal", "-shm")]
+    try:
+        with closing(sqlite3.connect(file)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file that is moved
+        os.link(file, aside)  # a second name, so that there is a ledger at every moment
+    except (OSError, sqlite3.Error):
+        # Damaged, or a disk without links. What is not in the one file yet goes with it: somebody may mend it by hand.
+        file.rename(aside)
+        for old_name, new_name in beside:
+            if old_name.exists():
+                old_name.rename(new_name)
+    for old_name, _ in beside:
+        old_name.unlink(missing_ok=True)
+    return aside
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+
+
+def _unused(path: Path) -> Path:
+    """`path`, or the first of `path`-2, `path`-3 … that does not exist."""
+    names = (path if n == 1 else path.with_name(f"{path.name}-{n}") for n in itertools.count(1))
+    return next(name for name in names if not name.exists())

@@ -54,6 +54,7 @@ class Line:
         self.hotline = ""
         self.opening: list[Reply] = []  # what the house said before anybody asked
         self._url = f"{base.replace('http', 'ws', 1)}/socket/{channel}"
+        self._channel = channel
         self._language = language
         self._timeout = timeout
         self._token = ""
@@ -182,6 +183,8 @@ class Line:
                 await asyncio.sleep(0.5)
 
     def _away(self, e: BaseException) -> Failure:
+        if isinstance(e, aiohttp.WSServerHandshakeError) and e.status in (403, 404):
+            return Failure(Exit.USAGE, f"the house at {self.base} has no web channel of the name {self._channel}")
         if isinstance(e, aiohttp.ClientConnectorError):
             return Failure(
                 Exit.AWAY,

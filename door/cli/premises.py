@@ -42,6 +42,28 @@ def sole_house(house: Settings) -> Generator[None]:
         yield
 
 
+def versions() -> list[str]:
+    """The ledger's migrations that this version knows, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    import core.migrations
+
+    return [script.revision for script in ScriptDirectory(core.migrations.__path__[0]).walk_revisions()]
+
+
+def running(house: Settings) -> str | None:
+    """The process number of the house that runs on this data folder, "" if it left none; None if none runs."""
+    try:
+        with (house.data / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+    except OSError:
+        return None
+    return None
+
+
 def open_keys(house: Settings) -> Vault:
     """The vault, new for a new house. A ledger whose key file is missing gets none: what it seals would be lost."""
     from core.vault import Vault

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from door.cli.build import whole
-from door.cli.common import Json, dump, say, settings
+from door.cli.common import Json, address, dump, say, settings
 from door.cli.exits import Exit, fail
 
 if TYPE_CHECKING:
-    from core.settings import Settings
     from door.cli.line import Line, Reply
 
 CHUNK = 65536  # bytes
@@ -64,18 +63,13 @@ async def _chat(url: str, channel: str, language: str, embedded: bool, patience:
 async def _house(url: str, embedded: bool) -> AsyncGenerator[str]:
     """The address of the house to talk to."""
     if not embedded:
-        yield url.rstrip("/") or _address(settings())
+        yield url.rstrip("/") or address(settings())
         return
     from door.cli.guest import guest_house
 
     say("Starting a house for this talk; its ledger is thrown away afterwards.")
     async with guest_house() as base:
         yield base
-
-
-def _address(house: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(house.host, house.host)  # noqa: S104  (read, not bound)
-    return f"http://{host}:{house.port}"
 
 
 async def _machine(line: Line) -> None:
@@ -100,6 +94,10 @@ async def _person(line: Line) -> None:
         if not (text := line_read.strip()):
             return
         pressed = _pressed(text, buttons)
+        if pressed is None and text[0] == ":" and text[1:].isdigit():
+            say(f"There is no button {text}" + (f"; :1 to :{len(buttons)} are there." if buttons else " here."))
+            typer.echo("> ", nl=False)
+            continue
         answer = await line.ask(text="" if pressed else text, button=pressed)
         if answer.error:
             say(f"({answer.error['code']}: {answer.error['text']})")

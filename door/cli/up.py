@@ -6,7 +6,10 @@ import asyncio
 import errno
 import os
 import secrets
+import shlex
+import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
+SINKS = "QIANTAI_ALARM_WEBHOOK or QIANTAI_ALARM_COMMAND"
+
+
 def up(
     host: Annotated[str, typer.Option(help="Instead of QIANTAI_HOST.")] = "",
     port: Annotated[int | None, typer.Option(help="Instead of QIANTAI_PORT.", min=0, max=65535)] = None,
@@ -31,11 +37,16 @@ def up(
     if port is not None:
         os.environ["QIANTAI_PORT"] = str(port)
     house = settings()  # before the long part: a wrong setting is told at once
+    if not house.content.is_dir():
+        fail(Exit.SETTINGS, f"there is no content folder {house.content}: set QIANTAI_CONTENT")
     with sole_house(house):
         for where in listened(house):
             check_port(*where)
         whole()
         prepare_ledger(house)
+        for trouble in (command_trouble(house), unheard_alarms(house)):
+            if trouble:
+                say(f"Beware: {trouble}.")
         from door.app import run
 
         run(house, began=began)
@@ -77,6 +88,22 @@ async def _brain(house: Settings) -> None:
         await listening.stop()
     if code:
         fail(Exit.AWAY, f"the brain ended with exit code {code}; its reason stands above")
+
+
+def command_trouble(house: Settings) -> str:
+    """Why the alarm command cannot be run, "" if it can or there is none."""
+    program = (shlex.split(house.alarm_command) or [""])[0]
+    if not program or shutil.which(program):
+        return ""
+    why = "cannot be executed" if Path(program).exists() else "cannot be found"
+    return f"the program of QIANTAI_ALARM_COMMAND, {program}, {why}"
+
+
+def unheard_alarms(house: Settings) -> str:
+    """A sentence if nobody is called when there is an alarm, else ""."""
+    if house.alarm_webhook or house.alarm_command:
+        return ""
+    return f"alarms only show in the log and in ./qiantai alarms, until {SINKS} is set"
 
 
 def listened(house: Settings) -> list[tuple[str, int, str]]:

@@ -158,10 +158,12 @@ async def test_a_person_sees_replies_sources_and_buttons_and_presses_one(site: S
 
     desk = Buttons()
     async with desk.open() as url:
-        done = await asyncio.to_thread(site.run, "chat", "--url", url, stdin="信用\n:1\n")
+        done = await asyncio.to_thread(site.run, "chat", "--url", url, stdin=":1\n信用\n:2\n:1\n")
     assert done.returncode == Exit.DONE
     for shown in ("您好", "<信用>", "依据：第十七条", ":1 详细说明", "</more>"):
         assert shown in done.stdout
+    assert "There is no button :1 here." in done.stderr
+    assert "There is no button :2; :1 to :1 are there." in done.stderr
     assert (desk.said[1]["payload"], desk.said[1]["title"]) == ("/more", "详细说明")
 
 

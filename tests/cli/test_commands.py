@@ -15,6 +15,8 @@ from sqlalchemy import Connection, insert, select
 from typer.core import TyperCommand, TyperGroup
 
 from core.alarm import raise_alarm
+from core.inbox import Inbox
+from core.model import ChannelId, Inbound
 from core.store import Store
 from core.tables import api_token, audit, left_message, secret
 from core.vault import Vault
@@ -182,10 +184,34 @@ def test_what_people_left_is_shown_with_references_until_somebody_reveals_it_whi
     acts = in_ledger(kept, lambda conn: [r.act for r in conn.execute(select(audit))])
     assert acts == ["contact_revealed"]
 
-    assert kept.run("conversations", "--done", str(row["id"])).returncode == Exit.DONE
+    assert kept.run("conversations", "--done", str(row["id"]), "--by", "Li").returncode == Exit.DONE
+    assert in_ledger(kept, lambda conn: conn.execute(select(left_message.c.done_by)).scalar_one()) == "Li"
     assert in_ledger(kept, lambda conn: [r.act for r in conn.execute(select(audit))])[1:] == ["left_message_done"]  # type: ignore[index]
     assert kept.run("conversations", "--queued").stderr == "Nobody waits for a person.\n"
     assert kept.run("conversations", "--done", str(row["id"])).returncode == Exit.FOUND
+
+
+def test_a_transcript_is_shown_masked_until_somebody_reveals_it_and_each_look_is_noted(kept: Site) -> None:
+    message = Inbound(sender="anna", external_id="m1", text="请打 13812345678")
+
+    async def accept() -> str:
+        store = await Store.open(kept.settings.ledger_url)
+        inbox = Inbox(store, Vault.open(kept.settings.key_file))
+        accepted = await inbox.accept(channel=ChannelId("web"), kind="web", inbound=message, now=NOON)
+        await store.close()
+        return accepted.conversation
+
+    which = asyncio.run(accept())
+    (line,) = [json.loads(one) for one in kept.run("conversations", which, "--json").stdout.splitlines()]
+    assert (line["seq"], line["author"], line["at"]) == (1, "contact", NOON.isoformat())
+    assert line["text"].startswith("请打 ⟦phone:")
+    assert "13812345678" not in kept.run("conversations", which).stdout
+    assert "13812345678" in kept.run("conversations", which, "--reveal").stdout
+    acts = in_ledger(kept, lambda conn: [(r.act, r.subject) for r in conn.execute(select(audit))])
+    assert acts == [*[("transcript_read", which)] * 3, ("transcript_revealed", which)]
+
+    assert kept.run("conversations", "nobody").returncode == Exit.FOUND
+    assert kept.run("conversations", which, "--queued").returncode == Exit.USAGE
 
 
 # settings, channels, faq, doctor ------------------------------------------------------------------------------------

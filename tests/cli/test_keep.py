@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from core.inbox import Inbox
 from core.model import ChannelId, Inbound
 from core.store import Store
 from core.vault import Vault
+from door.cli import keep
 from door.cli.exits import Exit
 from door.cli.premises import prepare_ledger, sole_house
 from tests.cli.conftest import Site
@@ -222,3 +224,49 @@ def test_a_postgresql_ledger_is_left_to_its_own_tools(site: Site, words: tuple[s
     assert done.returncode == Exit.REFUSED
     assert tool in done.stderr
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["no database", "torn inside"])
+def test_a_damaged_ledger_is_replaced_kept_aside_and_told_by_every_command(busy: Site, damage: str) -> None:
+    before = texts(busy.ledger)
+    busy.run("backup", "monday")
+    whole = busy.ledger.read_bytes()
+    broken = b"garbage " * 4096 if damage == "no database" else whole[:100] + b"\xff" * (len(whole) - 100)
+    busy.ledger.write_bytes(broken)
+    for rest in ("-wal", "-shm"):
+        busy.ledger.with_name(busy.ledger.name + rest).unlink(missing_ok=True)
+
+    told = busy.run("migrate")
+    assert (told.returncode, "./qiantai restore" in told.stderr) == (Exit.AWAY, True)
+    looked = busy.run("doctor")
+    assert looked.returncode == Exit.FOUND
+    assert f"MISSING ledger {busy.ledger}" in looked.stdout
+    assert "./qiantai restore" in looked.stdout
+    assert busy.ledger.read_bytes() == broken
+
+    done = busy.run("restore", "monday", "--json")
+    assert (done.returncode, done.stderr) == (Exit.DONE, "")
+    assert texts(busy.ledger) == before
+    assert Path(json.loads(done.stdout)["aside"]).read_bytes() == broken
+    assert not list(busy.data.glob("*.restoring"))
+    assert "is whole" in busy.run("doctor").stdout
+
+
+def test_a_restore_that_fails_leaves_no_half_of_a_ledger_behind(busy: Site, tmp_path: Path) -> None:
+    busy.run("backup", "monday")
+    torn = tmp_path / "monday" / "qiantai.db"
+    raw = torn.read_bytes()
+    torn.write_bytes(raw[:100] + b"\xff" * (len(raw) - 100))
+    size, digest = len(raw), hashlib.sha256(torn.read_bytes()).hexdigest()
+    told = manifest(tmp_path / "monday") | {"bytes": size, "sha256": digest}
+    (tmp_path / "monday" / "manifest.json").write_text(json.dumps(told))
+    before = texts(busy.ledger)
+    assert busy.run("restore", "monday").returncode == Exit.REFUSED
+    assert not list(busy.data.glob("*.restoring"))
+    assert texts(busy.ledger) == before
+
+
+def test_two_backups_in_one_second_get_two_folders(busy: Site) -> None:
+    folder = json.loads(busy.run("backup", "--json").stdout)["folder"]
+    taken = keep._unused(Path(folder))  # pyright: ignore[reportPrivateUsage]
+    assert taken.name == f"{Path(folder).name}-2"

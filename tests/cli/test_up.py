@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,10 +14,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from core.settings import load
 from core.vault import Vault
 from door.cli.exits import Exit
 from door.cli.premises import prepare_ledger, sole_house
+from door.cli.up import command_trouble, unheard_alarms
 from tests.cli.conftest import Site
 from tests.cli.test_keep import write
 from tests.servers import Postgres
@@ -48,6 +52,54 @@ def test_an_address_that_is_not_ours_is_a_wrong_setting(site: Site) -> None:
     done = site.run("up", "--host", "203.0.113.7")
     assert done.returncode == Exit.SETTINGS
     assert "cannot listen on 203.0.113.7" in done.stderr
+    for wrong in ("999.1.1.1", "203.0.113.7"):
+        done = site.run("up", env={"QIANTAI_HOST": wrong})
+        assert done.stderr.rstrip().endswith("set QIANTAI_HOST"), done.stderr
+
+
+def test_a_content_folder_that_is_not_there_is_a_wrong_setting(site: Site) -> None:
+    done = site.run("up", env={"QIANTAI_CONTENT": "nowhere"})
+    assert (done.returncode, "nowhere: set QIANTAI_CONTENT" in done.stderr) == (Exit.SETTINGS, True)
+
+
+def test_a_running_house_that_is_silent_is_told_from_a_taken_port(site: Site) -> None:
+    prepare_ledger(site.settings)
+    with sole_house(site.settings):
+        told = site.run("doctor").stdout
+    assert f"hint    the house is running (process {os.getpid()}) and does not answer at http://127.0.0.1:" in told
+
+
+async def test_a_running_house_that_is_not_ready_gives_its_reasons(site: Site) -> None:
+    async def ready(_: web.Request) -> web.Response:
+        return web.json_response({"ready": False, "reasons": {"brain": "it is being started"}}, status=503)
+
+    app = web.Application()
+    app.router.add_get("/readyz", ready)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    env = {"QIANTAI_METRICS_PORT": str(runner.addresses[0][1])}
+    await asyncio.to_thread(prepare_ledger, site.settings)
+    with sole_house(site.settings):
+        done = await asyncio.to_thread(site.run, "doctor", env=env)
+    await runner.cleanup()
+    assert f"MISSING the house is running (process {os.getpid()}), not ready: brain: it is being started" in done.stdout
+
+
+@pytest.mark.parametrize(("command", "why"), [("/nowhere/pager --loud", "found"), ("{file} 1", "executed")])
+def test_an_alarm_command_that_cannot_be_run_is_told(site: Site, tmp_path: Path, command: str, why: str) -> None:
+    (tmp_path / "pager").touch()
+    line = command.format(file=tmp_path / "pager")
+    told = site.run("doctor", env={"QIANTAI_ALARM_COMMAND": line}).stdout
+    assert f"MISSING the program of QIANTAI_ALARM_COMMAND, {line.split()[0]}, cannot be {why}" in told
+    house = load(env={"QIANTAI_ALARM_COMMAND": line})
+    assert command_trouble(house)
+    assert not command_trouble(load(env={"QIANTAI_ALARM_COMMAND": "sh -c true"}))
+
+
+def test_a_house_whose_alarms_nobody_hears_says_so(site: Site) -> None:
+    assert "alarms only show in the log" in unheard_alarms(load(env={}))
+    assert not unheard_alarms(load(env={"QIANTAI_ALARM_WEBHOOK": "https://pager.example/x"}))
 
 
 def test_every_wrong_setting_is_told_at_once_and_nothing_is_made(site: Site) -> None:
@@ -130,17 +182,23 @@ def test_the_house_starts_answers_and_stops_in_order(site: Site) -> None:
     )
     assert house.stdout is not None
     try:
-        said = [house.stdout.readline(), house.stdout.readline()]
+        said = [house.stdout.readline() for _ in range(3)]
         base = f"http://127.0.0.1:{site.env['QIANTAI_PORT']}"
         assert said[0].startswith(f"Qiantai is up: {base}/ (")
-        assert said[1].startswith("The brain is ready: model ")
+        assert said[1] == "Channels: web (web)\n"
+        assert said[2].startswith("The brain is ready: model ")
         # Readiness is looked at anew every two seconds, so the first answers may still be those from before the brain.
         deadline = time.monotonic() + 10
         while _status(f"{base}/readyz") != 200:
             assert time.monotonic() < deadline
         with urllib.request.urlopen(f"{base}/") as page:
             assert "<qiantai-chat" in page.read().decode()
-        assert f"port {site.env['QIANTAI_PORT']} is taken" in site.run("doctor").stdout
+        looked = site.run("doctor").stdout
+        assert f"ok      the house is running (process {house.pid}), ready" in looked
+        assert "is taken" not in looked
+        talk = site.run("chat", "--json", "--channel", "nope", stdin="x\n")
+        assert talk.returncode == Exit.USAGE
+        assert "has no web channel of the name nope" in talk.stderr
     finally:
         house.send_signal(signal.SIGTERM)
         code = house.wait(30)

@@ -37,6 +37,9 @@ async def test_alarms_are_seen_and_acknowledged_once(running: Running) -> None:
     assert await post(running, where, headers) == {"acknowledged": True}
     assert await post(running, where, headers) == {"acknowledged": False}
     assert await get(running, "/api/alarms", headers) == []
+    for unknown in ("/api/alarms/99/acknowledge", "/api/left-messages/99/done"):
+        async with running.http.post(running.url + unknown, headers=await running.token()) as response:
+            assert (response.status, (await response.json())["error"]) == (404, "not_found")
     assert await acts(running) == ["alarm_acknowledged"]
 
 

@@ -78,7 +78,10 @@ async def test_a_token_opens_what_its_scopes_say_and_nothing_else(running: Runni
         headers = await running.token(scope)
         for needed, path in opens.items():
             async with running.http.get(running.url + path, headers=headers) as response:
-                assert response.status == (200 if scope == needed else 401), (scope, path)
+                assert response.status == (200 if scope == needed else 403), (scope, path)
+    for headers in ({}, {"Authorization": "Bearer qt_none"}):
+        async with running.http.get(f"{running.url}/api/alarms", headers=headers) as response:
+            assert response.status == 401
 
 
 async def test_what_is_public_stays_open_while_tokens_cannot_be_looked_up(

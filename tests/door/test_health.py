@@ -12,9 +12,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from sqlalchemy import Connection, insert
 
 from core import alarm
 from core.settings import Settings
+from core.tables import left_message
 from door import health, house, loops
 from door.app import create_app
 from door.house import House, open_house
@@ -39,6 +41,9 @@ async def ready(running: Running, headers: dict[str, str] | None = None) -> tupl
 async def test_a_house_at_work_is_alive_and_ready(running: Running) -> None:
     async with running.http.get(f"{running.url}/healthz") as response:
         assert (response.status, await response.json()) == (200, {"ok": True})
+    for path in ("/healthz", "/readyz"):
+        async with running.http.head(running.url + path) as response:
+            assert (response.status, await response.read()) == (200, b"")
     assert await ready(running) == (200, {"ready": True})
 
 
@@ -144,21 +149,32 @@ async def test_the_metrics_show_what_happened_and_what_waits(running: Running) -
     running.brain.hang()
     await running.hear("and now")
     now = running.house.clock()
-    await running.house.store.write(lambda conn: alarm.raise_alarm(conn, "a", "b", "c", now))
+    left = {"conversation_id": running.conversation(), "cause": "1:0", "text": "x", "contact": "", "created_at": now}
+
+    def write(conn: Connection) -> None:
+        alarm.raise_alarm(conn, "a", "b", "c", now)
+        conn.execute(insert(left_message).values(left))
+
+    await running.house.store.write(write)
     page = Listening(
-        MetricsPage(running.house.store, running.house.metrics, running.house.clock), bind(LOOPBACK, 0, "a test")
+        MetricsPage(running.house.store, running.house.metrics, running.house.clock, running.house.health),
+        bind(LOOPBACK, 0, "a test"),
     )
     await page.start()
     async with running.http.get(f"http://{LOOPBACK}:{page.port}/metrics") as response:
         assert response.status == 200
         assert response.content_type == "text/plain"
         shown = await response.text()
+    async with running.http.get(f"http://{LOOPBACK}:{page.port}/readyz") as response:
+        assert (response.status, await response.json()) == (200, {"ready": True, "reasons": {}})
     async with running.http.get(f"http://{LOOPBACK}:{page.port}/else") as response:
         assert response.status == 404
     await page.stop()
     assert 'qiantai_accepted_total{channel="hook"} 2.0' in shown
     assert "qiantai_open_messages 1.0" in shown
     assert "qiantai_alarms 1.0" in shown
+    assert "qiantai_left_messages 1.0" in shown
+    assert running.count("oldest_left_seconds") > 0
     assert 'qiantai_turns_total{outcome="answered"} 1.0' in shown
     assert "qiantai_turn_seconds_bucket" in shown
     assert running.count("oldest_open_seconds") > 0

@@ -81,6 +81,7 @@ async def test_a_brain_that_fails_three_times_parks_the_message_tells_and_alarms
         if fail is not down:
             assert len(running.brain.asked) == 3
         assert await alarms(running) == ["turn_parked"]
+        assert f", seq 1 of {running.conversation()}: " in (await running.house.store.read(alarm.open_alarms))[0].detail
         assert running.count("turns_total", outcome="parked") == 1
         assert running.count("turns_total", outcome="postponed") == 2
         assert running.count("held_total") == 1
@@ -157,6 +158,8 @@ async def test_safety_does_not_wait_for_the_brain(open_doors: Open, words: str, 
         assert time.monotonic() - began < 0.5
         assert told.text == text(running, key)
         assert await alarms(running) == (["emergency"] if key == "emergency" else [])
+        for one in await running.house.store.read(alarm.open_alarms):
+            assert (one.subject, one.detail.endswith(", seq 1")) == (running.conversation(), True)
 
 
 async def test_an_emergency_does_not_queue_behind_turns_that_wait_for_a_slow_brain(open_doors: Open) -> None:
