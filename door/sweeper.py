@@ -18,6 +18,7 @@ log = structlog.get_logger()
 SWEEP_EVERY = 1.0  # seconds
 HOLD_EVERY = 0.5  # seconds; bot.conversation counts on it
 LOST_AFTER = timedelta(seconds=2)  # a message that is due and untouched for so long has lost its wake
+FEW = 20  # conversations
 VISITS_EVERY = 60.0  # seconds
 SEAL_EVERY = 60.0  # seconds; whoever claims the slot of an hour seals it
 
@@ -55,8 +56,11 @@ class Sweeper:
         now = self._clock()
         answers = await self._store.read(lambda conn: turns.due(conn, now, waited=waited, channels=self._channels))
         parcels = await self._store.read(lambda conn: outbox.due(conn, now, waited=waited, channels=self._channels))
+        # A few have lost their wakes, and an emergency may be among them: all their messages are looked through. Many
+        # are a backlog, and looking through all of it every second would take the time that answering needs.
+        ready = self._urgent if len(answers) <= FEW else self._live.turns
         for conversation_id in answers:
-            self._urgent.add(conversation_id)
+            ready.add(conversation_id)
         for conversation_id in parcels:
             self._live.sends.add(conversation_id)
         if answers or parcels:
