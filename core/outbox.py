@@ -252,6 +252,7 @@ def claim(
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
+    # Read again under the lease: on PostgreSQL another sender may have sent the row seen above and let go since.
     parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown)
     if parcel is None:
         conn.execute(_HOLD, {"c": conversation_id, "f": held.send_fence, "until": FREE})
