@@ -21,6 +21,13 @@ class Internal(QiantaiError):
     """Something went wrong in the front desk; it is in the log."""
 
 
+class WrongMethod(QiantaiError):
+    """This address does not take this method."""
+
+    code = "wrong_method"
+    status = 405
+
+
 def shape(error: QiantaiError) -> dict[str, str]:
     """What the caller is told. Details of our own failures stay in the log: they may name hosts and files."""
     return {"error": error.code, "detail": error.detail if error.detail and error.status < 500 else error.sentence}

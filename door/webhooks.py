@@ -17,7 +17,7 @@ from core.errors import Malformed, QiantaiError, TooLarge, UnknownChannel
 from core.inbox import Inbox
 from core.model import ChannelId, Inbound, MessageKind, Receipt, Stopped
 from core.store import Store
-from door.answers import send_error, send_plain, unforeseen
+from door.answers import WrongMethod, send_error, send_plain, unforeseen
 from door.metrics import Metrics
 from door.reception import Reception
 
@@ -49,6 +49,8 @@ class Webhooks:
         try:
             if channel is None:
                 raise UnknownChannel
+            if scope["method"] not in METHODS:
+                raise WrongMethod
             parsed = channel.parse(await self._request(scope, receive, path.strip("/")))
             await self._keep(channel, parsed)
         except ClientGone:

@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.store import migrate
 from core.vault import Vault
 from door import sweeper
-from door.app import create_app
+from door.app import create_door
 from door.auth import SCOPES, issue
 from door.house import House, open_house
 from door.listening import LOOPBACK, Listening, bind
@@ -167,7 +167,7 @@ def open_doors(make_settings: Callable[..., Settings], platform: Platform, brain
         settings = make_settings(platform.url, **more)
         client = BrainClient(brain.url, "token", timeout=settings.brain_timeout)
         async with open_house(settings, brain=client) as house:
-            door = Listening(create_app(house, page), bind(LOOPBACK, 0, "a test"))
+            door = Listening(create_door(house, page), bind(LOOPBACK, 0, "a test"))
             await door.start()
             try:
                 async with aiohttp.ClientSession() as http:

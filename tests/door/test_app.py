@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
 from core.store import Store
-from door.app import PUBLIC, create_app, is_public
+from door.app import PUBLIC, create_app, create_door, is_public
 from door.listening import LOOPBACK, Listening, bind
 from tests.door.conftest import Running
 
@@ -30,7 +30,7 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
     for route in every(app.routes):
         path = str(getattr(route, "path"))  # noqa: B009
         paths.add(path)
-        filled = re.sub(r"\{(\w+_id)\}", "1", path.replace("{channel}", "web").replace("{rest:path}", "in"))
+        filled = re.sub(r"\{(\w+_id)\}", "1", path.replace("{channel}", "web"))
         assert "{" not in filled, f"say what stands for the parameters of {path}"
         kind = {WebSocketRoute: "socket", Mount: "mount"}.get(type(route), "http")
         found.append((kind, filled + "/" if isinstance(route, Mount) else filled))
@@ -57,7 +57,14 @@ async def test_every_route_that_is_not_on_the_public_list_wants_a_token(running:
 async def test_the_public_list_is_what_the_design_says(running: Running) -> None:
     assert PUBLIC == ("/", "/c/", "/socket/", "/widget/", "/healthz", "/readyz")
     opened = {path for _, path in addresses(create_app(running.house)) if is_public(path)}
-    assert opened == {"/", "/c/web/in", "/socket/web", "/widget", "/widget/", "/healthz", "/readyz"}
+    assert opened == {"/", "/socket/web", "/widget", "/widget/", "/healthz", "/readyz"}, "and /c/, beside the framework"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
+async def test_platforms_deliver_by_get_or_post_and_nothing_else(running: Running, method: str) -> None:
+    async with running.http.request(method, f"{running.url}/c/web/in") as response:
+        assert response.status == 405
+        assert method == "HEAD" or (await response.json())["error"] == "wrong_method"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +103,7 @@ async def test_the_page_leads_nowhere_else_on_the_disk(running: Running) -> None
 
 
 async def test_a_page_that_was_not_built_says_what_to_do(running: Running) -> None:
-    door = Listening(create_app(running.house, running.house.settings.data / "nowhere"), bind(LOOPBACK, 0, "a test"))
+    door = Listening(create_door(running.house, running.house.settings.data / "nowhere"), bind(LOOPBACK, 0, "a test"))
     await door.start()
     async with running.http.get(f"http://{LOOPBACK}:{door.port}/") as response:
         assert response.status == 503

@@ -197,7 +197,7 @@ async def test_a_payload_that_the_house_never_offered_is_words(running: Running)
     ("path", "status", "code"),
     [
         ("/c/nobody/in", 404, "unknown_channel"),
-        ("/c/", 404, "not_found"),
+        ("/c/", 404, "unknown_channel"),
         ("/c/hook", 404, "not_found"),
         ("/c/hook/else", 404, "not_found"),
         ("/c/Hook/in", 404, "unknown_channel"),

@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 from core.settings import Settings, load
 from core.tables import message
 from door import logs
-from door.app import create_app
+from door.app import create_door
 from door.cli.bench.control import obey
 from door.cli.bench.figures import memory_mb
 from door.cli.premises import prepare_ledger, sole_house
@@ -90,7 +90,7 @@ async def serve(settings: Settings, control: int, brain: list[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     public = bind(settings.host, settings.port, "QIANTAI_PORT")
     async with open_house(settings, brain_command=brain) as house:
-        door = Listening(create_app(house), public)
+        door = Listening(create_door(house), public)
         await door.start()
         try:
             hand = asyncio.create_task(obey(control, Hand(house).obey))
