@@ -172,6 +172,11 @@ def _seq(dialect: str) -> Any:
 
 
 _SEQ = {name: _seq(name) for name in UPSERTS}
+_GIVE_BACK = (
+    update(conversation_seq)
+    .where(conversation_seq.c.conversation_id == bindparam("c"))
+    .values(n=conversation_seq.c.n - 1)
+)
 _SEEN = select(inbox.c.id, inbox.c.seq).where(
     inbox.c.conversation_id == bindparam("c"), inbox.c.external_id == bindparam("e")
 )
@@ -185,27 +190,25 @@ _MESSAGE = insert(message)
 def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
     if not known:
         _make_conversation(conn, row)
-    where = {"c": row.conversation, "e": row.inbound.external_id}
-    seen = conn.execute(_SEEN, where).one_or_none()
-    if seen is None:
-        seq = next_seq(conn, row.conversation)
-        inbox_id = conn.execute(
-            _INBOX[conn.dialect.name],
-            {
-                "conversation_id": row.conversation,
-                "seq": seq,
-                "external_id": row.inbound.external_id,
-                "language_hint": row.inbound.language,
-                "raw": row.raw,
-                "next_try_at": row.now,
-                "received_at": row.now,
-            },
-        ).scalar_one_or_none()
-        if inbox_id is not None:
-            _store_message(conn, row, seq)
-            return Accepted(conversation=row.conversation, inbox_id=InboxId(inbox_id), seq=Seq(seq), duplicate=False)
-        # Two deliveries met in two transactions; the other one was first. Its place is ours, the seq stays unused.
-        seen = conn.execute(_SEEN, where).one()
+    seq = next_seq(conn, row.conversation)
+    inbox_id = conn.execute(
+        _INBOX[conn.dialect.name],
+        {
+            "conversation_id": row.conversation,
+            "seq": seq,
+            "external_id": row.inbound.external_id,
+            "language_hint": row.inbound.language,
+            "raw": row.raw,
+            "next_try_at": row.now,
+            "received_at": row.now,
+        },
+    ).scalar_one_or_none()
+    if inbox_id is not None:
+        _store_message(conn, row, seq)
+        return Accepted(conversation=row.conversation, inbox_id=InboxId(inbox_id), seq=Seq(seq), duplicate=False)
+    # It is here already, and its place is this delivery's: the new one is given back under the counter's lock.
+    conn.execute(_GIVE_BACK, {"c": row.conversation})
+    seen = conn.execute(_SEEN, {"c": row.conversation, "e": row.inbound.external_id}).one()
     return Accepted(conversation=row.conversation, inbox_id=InboxId(seen.id), seq=Seq(seen.seq), duplicate=True)
 
 

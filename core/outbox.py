@@ -69,6 +69,8 @@ class SendLease:
     parcel: Parcel
 
 
+CUT_OFF = "cut off while sending"
+
 _MESSAGE = insert(message)
 _OUTBOX = insert(outbox)
 
@@ -224,6 +226,11 @@ _HOLD = (
     )
     .values(send_lease_until=bindparam("until", type_=_instant))
 )
+_TAKE_BACK = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("c"), conversation.c.send_fence == bindparam("f"))
+    .values(send_lease_until=bindparam("until", type_=_instant))
+)
 _MARK = update(outbox).where(outbox.c.id == bindparam("i"))
 _SENDING = _MARK.values(state="sending")
 
@@ -240,8 +247,8 @@ def claim(
     """Takes the conversation for sending and marks its first waiting message `sending`; None if there is none due.
 
     A row that a dead sender left `sending` is unknown: the platform may have it. `resend_unknown` says whether this
-    channel sends such a row again or leaves it for a person to see. `mine`: what an earlier run of this operation, with
-    the same `now`, got; if its commit succeeded and only the answer was lost, that is the result.
+    channel sends such a row again or leaves it, with an alarm, for a person to see. `mine`: what an earlier run of this
+    operation, with the same `now`, got; if its commit succeeded and only the answer was lost, that is the result.
     """
     until = now + timedelta(seconds=seconds)
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
@@ -267,7 +274,8 @@ def _next(conn: Connection, conversation_id: ConversationId, now: datetime, *, r
         if row.epoch is not None and row.epoch < row.now_epoch:
             _set(conn, row.id, DeliveryState.WITHHELD, error="a person took over")
         elif row.state == DeliveryState.SENDING.value and not resend_unknown:
-            _set(conn, row.id, DeliveryState.UNKNOWN, error="cut off while sending")
+            _set(conn, row.id, DeliveryState.UNKNOWN, error=CUT_OFF)
+            alarm.raise_alarm(conn, "send_unknown", conversation_id, f"outbox {row.id}: {CUT_OFF}", now)
         elif row.next_try_at > now:
             return None  # order: nothing overtakes a message that rests
         else:
@@ -316,15 +324,19 @@ def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *
     conn.execute(
         _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"])).values(**values), {"i": held.parcel.id}
     )
-    until = now + timedelta(seconds=seconds)
-    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": until}).rowcount != 1:
+    # Given back first: mostly nothing follows, and then this is all. The row stays locked until the commit.
+    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE}).rowcount != 1:
+        return None
+    more = conn.execute(_FIRST, {"c": held.conversation}).one_or_none()
+    if more is None or more.next_try_at > now:
         return None
     # Under our own lease a further row is `sending` only if an earlier run of this very operation marked it, and the
     # answer to its commit was lost: nobody has called the platform for it yet.
     parcel = _next(conn, held.conversation, now, resend_unknown=True)
     if parcel is None:
-        conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE})
         return None
+    until = now + timedelta(seconds=seconds)
+    conn.execute(_TAKE_BACK, {"c": held.conversation, "f": held.fence, "until": until})
     return SendLease(conversation=held.conversation, channel=held.channel, fence=held.fence, parcel=parcel)
 
 

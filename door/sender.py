@@ -18,7 +18,6 @@ from core.model import ChannelId, ConversationId, DeliveryState, Outbound
 from core.outbox import Outcome, SendLease
 from core.store import Store
 from core.tables import conversation
-from core.tables import outbox as outbox_table
 from core.vault import Vault
 from door.metrics import Metrics
 
@@ -79,16 +78,12 @@ class Sender:
         return known
 
     async def _claim(self, conversation_id: ConversationId, *, resend: bool) -> SendLease | None:
-        """Takes the conversation; what a dead sender left and this channel does not repeat becomes an alarm."""
         now = self._clock()
         held: SendLease | None = None
 
         def op(conn: Connection) -> SendLease | None:
             nonlocal held  # run again after a commit whose answer was lost, it knows its own lease
-            left = set[int]() if resend else _cut_off(conn, conversation_id)
             held = outbox.claim(conn, conversation_id, now, seconds=LEASE_SECONDS, resend_unknown=resend, mine=held)
-            for outbox_id in sorted(left - _cut_off(conn, conversation_id)) if left else ():
-                _tell(conn, DeliveryState.UNKNOWN, conversation_id, f"outbox {outbox_id}: cut off while sending", now)
             return held
 
         return await self._store.write(op, conversation_id)
@@ -158,14 +153,6 @@ class Sender:
         with suppress(LedgerBusy):  # the row stays `sending`: unknown, as it would be after a crash
             return await self._store.write(op, held.conversation)
         return None
-
-
-def _cut_off(conn: Connection, conversation_id: ConversationId) -> set[int]:
-    """Rows that are with a platform, or were when their sender died."""
-    left = select(outbox_table.c.id).where(
-        outbox_table.c.conversation_id == conversation_id, outbox_table.c.state == DeliveryState.SENDING.value
-    )
-    return set(conn.execute(left).scalars())
 
 
 def _tell(conn: Connection, state: DeliveryState, conversation_id: ConversationId, detail: str, now: datetime) -> None:
