@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from core.model import Attachment, Capabilities, Language, MessageKind, Say
 
 TEXT_MAX = 2000  # characters of one message the brain takes; it answers 413 above
 PERMANENT = (413, 422)  # the same request would be refused again
+BACK_WITHIN = 8.0  # seconds a brain that is started again takes at most, usually 5; longer is an outage
 
 Reason = Literal["down", "slow", "refused", "failed", "empty"]
 
@@ -140,10 +142,28 @@ class BrainClient:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(at_once)
         self._http: aiohttp.ClientSession | None = None
+        self._up = asyncio.Event()
+        self._up.set()
+        self._down_at = 0.0  # time.monotonic()
+
+    def came_up(self, url: str) -> None:
+        """A brain answers at `url` from now on."""
+        self.url = url
+        self._up.set()
+
+    def went_down(self) -> None:
+        """Nobody answers until somebody comes up."""
+        self._up.clear()
+        self._down_at = time.monotonic()
 
     async def turn(self, request: TurnRequest) -> TurnReply:
-        """Ask once. Raises TurnFailed: down (not reachable, not ready), slow, refused, failed (inside), empty."""
+        """Ask once. Raises TurnFailed: down (not reachable, not ready), slow, refused, failed (inside), empty.
+
+        A brain that ended a moment ago is waited for, up to one time budget: failing at once would use up the tries of
+        every waiting conversation while it starts again.
+        """
         body = encode(request)
+        await self._back()
         try:
             async with self._slots, self._client().post(f"{self.url}/turn", data=body) as response:
                 status, answer = response.status, await response.read()
@@ -159,6 +179,14 @@ class BrainClient:
         if status >= 500:
             raise TurnFailed("failed", detail)
         raise TurnFailed("refused", detail, permanent=status in PERMANENT)
+
+    async def _back(self) -> None:
+        if not self._up.is_set():
+            left = min(self._timeout, self._down_at + BACK_WITHIN - time.monotonic())
+            try:
+                await asyncio.wait_for(self._up.wait(), max(0.0, left))
+            except TimeoutError as e:
+                raise TurnFailed("down", "it has not come back yet") from e
 
     async def ready(self) -> str:
         """The id of the model the brain serves, "" while it does not answer or is not warm yet."""

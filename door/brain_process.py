@@ -133,6 +133,7 @@ class BrainProcess:
         finally:
             if self.up.is_set():
                 self.up.clear()
+                self._client.went_down()
                 self._on_change(False, False)
             self.model, self.pid = "", 0
             watch.cancel()
@@ -148,7 +149,7 @@ class BrainProcess:
         except TimeoutError:
             self._last_words.append(f"not ready after {WARM_MOST:.0f} s")
             return
-        self._client.url = f"http://127.0.0.1:{port}"
+        self._client.came_up(f"http://127.0.0.1:{port}")
         self.up.set()
         self._on_change(True, self._starts > 1)
         log.info("brain_ready", model=self.model, port=port, seconds=round(time.monotonic() - started, 1))

@@ -198,3 +198,32 @@ def test_effects_are_checked_and_kept_in_order() -> None:
     reply = decode(orjson.dumps({"say": [], "effects": [{"name": "set_language", "language": "en"}]}))
     assert reply.effects == (SetLanguage(language="en"),)
     assert reply.state is None
+
+
+async def test_a_brain_that_ended_a_moment_ago_is_waited_for(client: BrainClient, stub: BrainServer) -> None:
+    client.went_down()
+    asked = asyncio.create_task(client.turn(request()))
+    await asyncio.sleep(0)
+    assert not stub.asked
+    client.came_up(stub.url)
+    assert (await asked).say
+
+
+async def test_a_brain_that_does_not_come_back_is_down_after_one_time_budget(client: BrainClient) -> None:
+    client.went_down()
+    began = time.monotonic()
+    with pytest.raises(TurnFailed) as failed:
+        await client.turn(request())
+    assert failed.value.reason == "down"
+    assert 0.4 < time.monotonic() - began < 2.0
+
+
+async def test_a_brain_that_has_been_gone_for_long_is_not_waited_for(
+    client: BrainClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.brain.BACK_WITHIN", 0.0)
+    client.went_down()
+    began = time.monotonic()
+    with pytest.raises(TurnFailed, match="down"):
+        await client.turn(request())
+    assert time.monotonic() - began < 0.4
