@@ -1,0 +1,99 @@
+"""The held-out utterances stay what they are: enough of every label, and nothing close to them is trained on."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from core.model import Language
+from faq.entries import topic_files
+from faq.evaluate import grams, likeness
+from tests.faq.folder import CONTENT
+
+FOLDER = Path(__file__).with_name("held_out")
+TRAINING = Path(__file__).parents[2] / "nlu_data" / "nlu"
+CLOSE = 0.7  # Jaccard index of three-character pieces
+LABELS = frozenset(
+    [
+        "emergency",
+        "fraud_in_progress",
+        "optout",
+        "handoff",
+        "complaint_intake",
+        "case_update",
+        "status_lookup",
+        "menu",
+        "outreach_reply",
+        "abuse",
+        "chitchat",
+        "out_of_scope",
+    ]
+)
+STYLES = frozenset(
+    ["plain", "typo", "dialect", "voice", "fragment", "long", "traditional", "mixed", "nonnative", "hard_negative"]
+)
+
+
+def rows(language: Language) -> list[dict[str, str]]:
+    with (FOLDER / f"{language}.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+ALL = [*rows("zh"), *rows("en")]
+
+
+def trained() -> list[str]:
+    """Every example of the training data, without its marks: [建行](institution) → 建行."""
+    found: list[str] = []
+    for path in sorted(TRAINING.glob("*.yml")):
+        for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]:
+            if "intent" in block:
+                lines = (line.removeprefix("- ") for line in block["examples"].splitlines())
+                found += [re.sub(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})", r"\1", line) for line in lines]
+    return found
+
+
+def test_every_line_has_a_label_and_a_style_that_exist() -> None:
+    topics = {f"faq:{path.stem}" for path in topic_files(CONTENT)}
+    for row in ALL:
+        assert set(row["label"].split("|")) <= LABELS | topics, row
+        assert row["style"] in STYLES, row
+        assert row["text"].strip(), row
+
+
+@pytest.mark.parametrize(
+    ("label", "least"),
+    [("emergency", 150), ("fraud_in_progress", 150), ("handoff", 150), *((one, 30) for one in LABELS)],
+)
+def test_there_are_enough_of_each_label(label: str, least: int) -> None:
+    assert sum(label in row["label"].split("|") for row in ALL) >= least
+
+
+def test_there_are_enough_in_all_and_enough_that_only_look_dangerous() -> None:
+    assert len(ALL) >= 1200
+    assert Counter(row["style"] for row in ALL)["hard_negative"] >= 300
+
+
+def test_no_line_is_there_twice() -> None:
+    assert [text for text, times in Counter(row["text"] for row in ALL).items() if times > 1] == []
+
+
+def test_nothing_close_to_a_held_out_line_is_trained_on() -> None:
+    examples = trained()
+    assert len(examples) > 200, "the training data was not read"
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for text in examples:
+        for piece in grams(text):
+            holders[piece].append(text)
+    close: list[tuple[str, str]] = []
+    for row in ALL:
+        pieces = grams(row["text"])
+        for other in {text for piece in pieces for text in holders[piece]}:
+            if likeness(pieces, grams(other)) >= CLOSE:
+                close.append((row["text"], other))
+    assert close == []
