@@ -48,19 +48,22 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty, migrated ledger; the test runs once on each database."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables; the test runs once on each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/qiantai.db"
-        migrate(url)
-        yield url
+        yield f"sqlite:///{tmp_path}/qiantai.db"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
     name = f"ledger_{os.getpid()}_{next(_databases)}"
-    url = server.create(name)
-    migrate(url)
-    yield url
+    yield server.create(name)
     server.drop(name)
+
+
+@pytest.fixture
+def ledger_url(empty_url: str) -> str:
+    """An empty, migrated ledger; the test runs once on each database."""
+    migrate(empty_url)
+    return empty_url
 
 
 @pytest.fixture

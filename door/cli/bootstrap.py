@@ -13,7 +13,7 @@ from door.cli.setup.explain import SetupError
 FIRST_HELP = """\
 Qiantai, the open front desk for a financial-consumer hotline. This checkout is not set up yet.
 
-  ./qiantai up      set everything up (a few minutes, about 1.6 GB, network needed once) and start
+  ./qiantai up      set everything up (a few minutes, about 3 GB, network needed once) and start
   ./qiantai setup   only set up
   ./qiantai test    set up and run every test
 

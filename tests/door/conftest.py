@@ -116,6 +116,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
         values: dict[str, Any] = {
             "data": tmp_path,
             "content": ROOT / "faq" / "content",
+            "encoder": "none",
             "port": 0,
             "metrics_port": 0,
             "rate_per_minute": 1000,

@@ -32,7 +32,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         name="disk_full",
         words=re.compile(r"No space left on device|ENOSPC|os error 28\b|Disk quota exceeded|EDQUOT", re.I),
-        sentence=f"the disk is full ({{free}} MB free in {{where}}). Free some space, all needs about 1.6 GB, {AGAIN}.",
+        sentence=f"the disk is full ({{free}} MB free in {{where}}). Free some space, all needs about 3 GB, {AGAIN}.",
     ),
     Cause(
         name="not_writable",

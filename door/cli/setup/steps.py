@@ -1,4 +1,4 @@
-"""What makes up a checkout that can start: the tool, two environments, the page, the trained brain."""
+"""What makes up a checkout that can start: the tool, two environments, torch, the page, the trained brain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bot.assistant.identity import model_id, model_path
@@ -17,6 +19,8 @@ from door.cli.setup.explain import AGAIN, SetupError, cause
 
 ROOT = Path(__file__).resolve().parents[3]
 UV_VERSION = "0.13.9"
+TORCH_VERSION = "2.13.0"
+WHEELS = "WHEELS_FROM"  # under this name `qiantai` hands on the wheel folders of pip and uv, which only torch may use
 UV = ROOT / ".tool" / "bin" / "uv"
 HOUSE = ROOT / ".venv"
 BRAIN = ROOT / "bot" / "assistant" / ".venv"
@@ -28,7 +32,8 @@ FRONTS = tuple(sorted(p.parent for p in (ROOT / "web").glob("*/package.json"))) 
 
 def steps() -> tuple[Step, ...]:
     """Every step; keys and ledger are the house's own affair (door/cli/up.py)."""
-    return (tool(), house(), brain(), *(step for front in FRONTS for step in page(front)), model())
+    numbers = () if _words_only() else (torch(),)
+    return (tool(), house(), *numbers, brain(), *(step for front in FRONTS for step in page(front)), model())
 
 
 def tool() -> Step:
@@ -68,6 +73,47 @@ def house() -> Step:
         key=HOUSE_LOCK.read_bytes,
         work=work,
         after=("tool",),
+    )
+
+
+def torch() -> Step:
+    """torch for processors, which the encoder runs on. It stands outside the lock: the one that the registry has for
+    Linux brings gigabytes for graphics cards."""
+    pin = f"torch=={TORCH_VERSION}" + ("+cpu" if sys.platform == "linux" else "")  # elsewhere there is only one kind
+
+    def install(call: Call, *source: str) -> None:
+        words = ["--quiet", "--no-deps", "--python", HOUSE / "bin" / "python", *source]
+        # Not in the checkout, whose pyproject.toml tells uv to leave torch out.
+        call([UV, "pip", "install", *words, pin], cwd=Path("/"), where=HOUSE)
+
+    def work(call: Call) -> None:
+        folders = re.split(r"[,\s]+", os.environ.get(WHEELS, ""))
+        given = [word for folder in folders if folder for word in ("--find-links", folder)]
+        try:
+            if given:
+                with suppress(SetupError):
+                    return install(call, "--no-index", *given)
+            install(call, "--torch-backend", "cpu")
+        except SetupError as e:
+            known = cause(e.output)
+            if known and known.name != "network":
+                raise
+            here = f"Python {sys.version_info[0]}.{sys.version_info[1]} on this machine"
+            why = "there is no network" if known else f"none was found for {here}"
+            raise SetupError(
+                f"search by meaning needs torch {TORCH_VERSION} for processors, which could not be had ({why}). "
+                f"Connect to the network, or put its wheel into a folder and set PIP_FIND_LINKS to that, {AGAIN}. "
+                "Or set QIANTAI_ENCODER=none: then questions are searched by their words alone, without torch."
+            ) from e
+
+    return Step(
+        name="torch",
+        what="torch, for search by meaning",
+        stamp=HOUSE / "torch",
+        key=TORCH_VERSION.encode,
+        there=lambda: any(HOUSE.glob(f"lib/python3.*/site-packages/torch-{TORCH_VERSION}*.dist-info")),
+        work=work,
+        after=("house",),
     )
 
 
@@ -149,6 +195,17 @@ def model(*, force: bool = False) -> Step:
         work=work,
         after=("brain",),
     )
+
+
+def _words_only() -> bool:
+    """Whether the settings ask for search by words alone. Read here by hand: core.settings needs .venv."""
+    if chosen := os.environ.get("QIANTAI_ENCODER"):
+        return chosen == "none"
+    try:
+        settings = tomllib.loads((ROOT / (os.environ.get("QIANTAI_CONFIG") or "qiantai.toml")).read_text("utf-8"))
+    except (OSError, ValueError):  # which the house has words for when it starts
+        return False
+    return settings.get("encoder") == "none"
 
 
 def _sources(front: Path) -> Iterable[Path]:

@@ -1,0 +1,1 @@
+"""The embedded encoder: its model, what it was trained from, and the script that trained it."""
