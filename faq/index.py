@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from faq.folding import fold
 
@@ -19,14 +24,14 @@ GROUP_B = 0.5
 GROUP_K = 4.0
 GROUP_PART = 0.7  # what all texts of a group together count, and the rest what the best one alone does
 SCALE = 2.0  # brings the score of a question that an entry knows well to about 1
-MISSPELT_MIN = 5  # letters of an English stem from which a like one may be meant
-MISSPELT = 0.65  # how alike (Dice, over pieces of three letters) a known stem has to be to be meant
+MISSPELT_MIN = 4  # letters of an English stem from which a like one may be meant
 MISSPELT_WEIGHT = 0.8  # of what the known stem would count
 SURPLUS = (
     0.1  # part of the score that a text loses by what it says beyond the query: breaks ties between like phrasings
 )
 COMMON = 0.2  # weight of words that any question may hold
 ASKING = 0.5  # weight of English words that tell one question about a thing from another: how much, when, who
+QUERY_MAX = 512  # characters of a question that are looked at
 STEM_MIN = 3  # letters that a cut-off ending must leave
 
 _RUNS = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+|[a-z]+(?:'[a-z]+)?|\d+")
@@ -59,6 +64,11 @@ _ASKING_WORDS = _words("much many when where which who why")
 def plain(text: str) -> str:
     """Half width, lower case, simplified characters, without masked references."""
     return fold(unicodedata.normalize("NFKC", _REFERENCES.sub(" ", text)).casefold())
+
+
+def readable(text: str) -> str:
+    """What a search reads of `text`, by words and by meaning: the beginning, written `plain`."""
+    return plain(text[:QUERY_MAX])
 
 
 def bare(text: str) -> str:
@@ -104,28 +114,45 @@ def _han(run: str, found: dict[str, float]) -> None:
         previous = char
 
 
-def _pieces(stem: str) -> set[str]:
-    """Three letters at a time, with the edges; one wrong letter leaves most of them."""
-    edged = f"^{stem}$"
-    return {edged[i : i + 3] for i in range(len(edged) - 2)}
+def _shortened(stem: str) -> set[str]:
+    """The stem itself, and without any one letter: two that share one of these differ by a letter, or a swap."""
+    return {stem, *(stem[:i] + stem[i + 1 :] for i in range(len(stem)))}
+
+
+def _likeness(one: str, other: str) -> float:
+    """How much two words have in common, 0..1."""
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """How well one group fits a query, and the text of it that fits best."""
 
-    group: str
+    group: int  # its place among the groups
     text: str
     share: float  # of the score that a perfect match would have, about 0..1
     cover: float  # how much of the text's own weight the query holds, 0..1
 
 
 @dataclass(frozen=True, slots=True)
-class _Doc:
-    group: str
-    text: str
-    terms: frozenset[str]
-    weight: float  # of all its terms
+class Matches:
+    """What a query finds."""
+
+    best: Sequence[Match]  # best first
+    shares: Floats  # of every group
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Which text holds which term, and how much that counts; three columns of one table."""
+
+    text: Places
+    term: Places
+    weight: Floats
 
 
 class Index:
@@ -133,105 +160,125 @@ class Index:
 
     A phrasing alone is too short to show which words its entry is about; all together they are, and the best one keeps
     a question that fits one phrasing word for word in front. Immutable once made.
+
+    The groups stand behind the texts as if they were texts too, and one table says for each term which of them hold it:
+    a query adds up a few slices of that table.
     """
 
-    def __init__(self, texts: Iterable[tuple[str, str]], beside: Iterable[tuple[str, str]] = ()) -> None:
-        """`texts`: (group, text) pairs; `beside`: more words of the groups (answers), which are no texts to match."""
-        pairs = [(group, text, terms(text)) for group, text in texts]
-        groups: defaultdict[str, Counter[str]] = defaultdict(Counter)  # term → group → texts that hold it
-        for group, _, found in pairs:
-            for term in found:
-                groups[term][group] += 1
+    def __init__(self, texts: Sequence[Sequence[str]], beside: Sequence[Sequence[str]]) -> None:
+        """`texts`: those of each group; `beside`: more words of each group (answers), which are no texts to match."""
+        self._all = len(texts)
+        self._texts = tuple(chain.from_iterable(texts))
+        group_of = np.repeat(np.arange(self._all), [len(group) for group in texts])
+        self._filled, self._first = np.unique(group_of, return_index=True)  # groups with texts, their first one
+        starts = [*self._first.tolist(), len(self._texts)]
+        self._bounds = dict(zip(self._filled.tolist(), pairwise(starts), strict=True))  # of each group's texts
+        self._ids: dict[str, int] = {}  # of the terms
+        held = self._read(self._texts)
+        more = self._read(chain.from_iterable(beside))
+        group = group_of[held.text]
+        aside = np.repeat(np.arange(len(beside)), [len(one) for one in beside])[more.text]
         # Rare means: in few groups. By texts, the key word of an entry with many phrasings would look common.
-        self._all = len({group for group, _, _ in pairs})
-        self._rare = {term: self._rarity(len(among)) for term, among in groups.items()}
-        for group, text in beside:
-            for term in terms(text):
-                groups[term][group] += 1
-        self._rare = {term: self._rare.get(term, self._rarity(len(among))) for term, among in groups.items()}
-        self._docs = [
-            _Doc(group, text, frozenset(found), sum(w * self._rare[t] for t, w in found.items()))
-            for group, text, found in pairs
-        ]
-        self._in_docs = self._of_docs([(found, sum(found.values())) for _, _, found in pairs])
-        self._in_groups = self._of_groups(groups)
-        self._spelt: defaultdict[str, list[str]] = defaultdict(list)  # piece of a stem → stems
-        for term in self._rare:
-            if term.isascii() and term.isalpha() and len(term) >= MISSPELT_MIN - 1:
-                for piece in _pieces(term):
-                    self._spelt[piece].append(term)
+        found = self._groups_with(held.term, group)
+        self._rare = self._rarity(np.where(found > 0, found, self._groups_with(more.term, aside)))
+        self._unknown = float(self._rarity(np.zeros(1))[0])
+        lengths = np.bincount(held.text, held.weight, len(self._texts))
+        damping = 1 + K1 * (1 - B + B * lengths / max(1e-9, lengths.mean() if len(lengths) else 0.0))
+        self._impact = (1 - GROUP_PART) / SCALE * (K1 + 1) / damping
+        self._weight = np.bincount(held.text, held.weight * self._rare[held.term], len(self._texts)).tolist()
+        term, behind, value = self._of_groups(np.append(held.term, more.term), np.append(group, aside))
+        term, place = np.append(held.term, term), np.append(held.text, behind + len(self._texts))
+        order = np.argsort(term, kind="stable")
+        self._place = place[order].astype(np.int32)
+        self._value = np.append(np.ones(len(held.term)), value)[order].astype(np.float32)
+        self._start = np.searchsorted(term[order], np.arange(len(self._ids) + 1))
+        self._spelt: defaultdict[str, list[str]] = defaultdict(list)  # stem, whole or without a letter → stems
+        for known in self._ids:
+            if known.isascii() and known.isalpha() and len(known) >= MISSPELT_MIN:
+                for short in _shortened(known):
+                    self._spelt[short].append(known)
 
-    def _of_docs(self, docs: list[tuple[dict[str, float], float]]) -> dict[str, list[tuple[int, float]]]:
-        """What each term adds to each text that holds it; `docs`: terms and length of every text."""
-        average = sum(length for _, length in docs) / len(docs) if docs else 1.0
-        found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-        for doc, (held, length) in enumerate(docs):
-            impact = (1 - GROUP_PART) / SCALE * (K1 + 1) / (1 + K1 * (1 - B + B * length / average))
-            for term in held:
-                found[term].append((doc, impact * self._rare[term]))
-        return dict(found)
+    def _read(self, texts: Iterable[str]) -> _Held:
+        """The terms of every text; a new one gets the next number."""
+        text, term, weight = array("q"), array("q"), array("d")
+        for n, one in enumerate(texts):
+            for found, counts in terms(one).items():
+                text.append(n)
+                term.append(self._ids.setdefault(found, len(self._ids)))
+                weight.append(counts)
+        return _Held(np.array(text, np.int64), np.array(term, np.int64), np.array(weight, np.float64))
 
-    def _of_groups(self, groups: dict[str, Counter[str]]) -> dict[str, list[tuple[str, float]]]:
+    def _groups_with(self, term: Places, group: Places) -> Places:
+        """How many groups hold each term."""
+        return np.bincount(np.unique(term * self._all + group) // max(1, self._all), minlength=len(self._ids))
+
+    def _rarity(self, groups: Floats | Places) -> Floats:
+        return np.log(1 + (self._all - groups + 0.5) / (groups + 0.5))
+
+    def _of_groups(self, term: Places, group: Places) -> tuple[Places, Places, Floats]:
         """What each term adds to each group that holds it, the more the more of its texts hold it."""
-        sizes: Counter[str] = Counter()
-        for among in groups.values():
-            sizes.update(among)
-        average = sum(sizes.values()) / len(sizes) if sizes else 1.0
-        level = {group: GROUP_K * (1 - GROUP_B + GROUP_B * size / average) for group, size in sizes.items()}
-        return {
-            term: [
-                (group, GROUP_PART / SCALE * (GROUP_K + 1) * n / (n + level[group]) * self._rare[term])
-                for group, n in among.items()
-            ]
-            for term, among in groups.items()
-        }
+        pairs, times = np.unique(term * self._all + group, return_counts=True)
+        term, group = pairs // max(1, self._all), pairs % max(1, self._all)
+        sizes = np.bincount(group, times, self._all)
+        level = GROUP_K * (1 - GROUP_B + GROUP_B * sizes * np.count_nonzero(sizes) / max(1.0, sizes.sum()))
+        return term, group, GROUP_PART / SCALE * (GROUP_K + 1) * times / (times + level[group])
 
     def _meant(self, term: str) -> str:
         """The known stem that an unknown one is nearly spelt like, "" if there is none."""
         if len(term) < MISSPELT_MIN or not (term.isascii() and term.isalpha()):
             return ""
-        pieces = _pieces(term)
-        shared = Counter(stem for piece in pieces for stem in self._spelt.get(piece, ()))
-        alike = [(2 * n / (len(pieces) + len(known) + 1), known) for known, n in shared.items()]
-        best, known = max(alike, default=(0.0, ""))
-        return known if best >= MISSPELT else ""
+        near = {known for short in _shortened(term) for known in self._spelt.get(short, ())}
+        return max(near, key=lambda known: (_likeness(term, known), known), default="")
 
-    def _rarity(self, groups: int) -> float:
-        return math.log(1 + (self._all - groups + 0.5) / (groups + 0.5))
-
-    def match(self, query: str, k: int) -> tuple[list[Match], float]:
-        """The `k` groups that fit best, best first, and the query's length: the weight of its terms."""
-        said = terms(query)
-        asked: dict[str, float] = {}  # what of it is known here
+    def _asked(self, said: Mapping[str, float]) -> tuple[dict[int, float], float]:
+        """What counts of a query, by the terms known here; and what all of it would, known or not."""
+        asked: dict[int, float] = {}
         ceiling = 0.0
         for term, weight in said.items():
-            if term in self._rare:
-                asked[term] = weight
-                ceiling += weight * self._rare[term]
-            elif known := self._meant(term):
-                asked.setdefault(known, weight * MISSPELT_WEIGHT)
-                ceiling += weight * self._rare[known]
+            if (known := self._ids.get(term)) is not None:
+                counts = asked[known] = weight * self._rare.item(known)
+            elif meant := self._meant(term):
+                known = self._ids[meant]
+                counts = weight * self._rare.item(known)
+                asked.setdefault(known, counts * MISSPELT_WEIGHT)
             else:
-                ceiling += weight * self._rarity(0)
-        docs: dict[int, float] = {}
-        groups: dict[str, float] = {}
-        for term, weight in asked.items():
-            for doc, impact in self._in_docs.get(term, ()):
-                docs[doc] = docs.get(doc, 0.0) + weight * impact
-            for group, impact in self._in_groups[term]:
-                groups[group] = groups.get(group, 0.0) + weight * impact
-        best: dict[str, tuple[float, int]] = {}
-        for doc, score in docs.items():
-            group = self._docs[doc].group
-            if group not in best or score > best[group][0]:
-                best[group] = score, doc
-        ranked = sorted(best, key=lambda g: (-best[g][0] - groups[g], g))[:k]
-        found = [self._match(asked, best[g][1], (best[g][0] + groups[g]) / ceiling) for g in ranked]
-        found.sort(key=lambda match: -match.share)
-        return found, sum(said.values())
+                counts = weight * self._unknown
+            ceiling += counts
+        return asked, ceiling
 
-    def _match(self, asked: dict[str, float], doc: int, share: float) -> Match:
-        held = self._docs[doc]
-        shared = sum(weight * self._rare[term] for term, weight in asked.items() if term in held.terms)
-        cover = min(1.0, shared / held.weight)
-        return Match(held.group, held.text, share * (1 - SURPLUS + SURPLUS * cover), cover)
+    def match(self, said: Mapping[str, float], k: int) -> Matches:
+        """The `k` groups that fit a query best; `said` are its `terms`."""
+        asked, ceiling = self._asked(said)
+        if not asked or not self._texts:
+            return Matches((), np.zeros(self._all))
+        ids = np.fromiter(asked, np.int64, len(asked))
+        start = self._start[ids]
+        sizes = self._start[ids + 1] - start
+        rows: Places = np.arange(int(sizes.sum())) + np.repeat(start - np.cumsum(sizes) + sizes, sizes)
+        counts = np.repeat(np.fromiter(asked.values(), np.float64, len(asked)), sizes) * self._value[rows]
+        both = np.asarray(np.bincount(self._place[rows], counts, len(self._texts) + self._all), np.float64)
+        shared: Floats = both[: len(self._texts)]
+        of_groups: Floats = both[len(self._texts) :]
+        fits = shared * self._impact
+        best = np.maximum.reduceat(fits, self._first)
+        shares = np.zeros(self._all)
+        shares[self._filled] = np.where(best > 0, best + of_groups[self._filled], 0) / ceiling
+        found = [self._match(group, shares.item(group), fits, shared) for group in _highest(shares, k).tolist()]
+        for match in found:
+            shares[match.group] = match.share
+        return Matches(sorted(found, key=lambda match: -match.share), shares)
+
+    def _match(self, group: int, share: float, fits: Floats, shared: Floats) -> Match:
+        first, last = self._bounds[group]
+        text = first + int(fits[first:last].argmax())
+        cover = min(1.0, float(shared[text]) / self._weight[text])
+        return Match(group, self._texts[text], share * (1 - SURPLUS + SURPLUS * cover), cover)
+
+
+def _highest(shares: Floats, k: int) -> Places:
+    """The places of the `k` highest shares above 0, highest first, equal ones in order."""
+    some = np.flatnonzero(shares)
+    if len(some) > k > 0:
+        some = some[shares[some] >= np.partition(shares[some], -k)[-k]]
+    best: Places = np.argsort(-shares[some], kind="stable")[:k]
+    return some[best]

@@ -1,51 +1,39 @@
-"""Finds the entry that answers a question and decides: answer, ask back, or no answer. By words, not by meaning."""
+"""Finds the entry that answers a question, by words and by meaning, and decides: answer, ask back, or no answer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.model import Language
+from faq.deciding import WORDS, Evidence, Weights, features, probability, ranks, weights
 from faq.entries import LANGUAGES, Content, china_day
-from faq.index import Index, Match, bare
+from faq.index import Index, bare, readable, terms
 from faq.language import detect
+from faq.meaning import Meaning
+from faq.scope import Example, Scope, examples
+
+if TYPE_CHECKING:
+    from faq.vectors import Vectors
+
+__all__ = ["Decision", "Found", "Hit", "Search", "line", "readable"]
 
 CANDIDATES = 10  # entries that are looked at more closely
-QUERY_MAX = 512  # characters of a question that are looked at
-# Thresholds by tests/faq/tuning.tsv, cross-validated; a wrong answer counts more than one more question asked back.
-ANSWER = 0.7  # from this score on the first hit is the answer …
-LEAD = 0.05  # … if its share is ahead of the second one's by this part
-ASK = 0.25  # from this score on it is worth asking "did you mean …"
 # A question this short (in characters or words) and well known only names a topic, like "征信": it is asked back; a
 # shorter one, like "how much", does not even do that.
 TOPIC_LENGTH: dict[Language, tuple[float, float]] = {"zh": (1.0, 4.0), "en": (0.8, 2.1)}
 TOPIC_SHARE = 0.8
 TOPIC_LEAD = 0.25  # answered all the same if one entry is ahead by this part
-SHARE_MIN = 0.1  # a question of which so little is known is not even asked back, however long it is
-FAR = 0.25  # a hit whose share is below this part of the first one's is no candidate
-LENGTH_MAX = 10.0  # characters or words; a longer question counts as this long: few tuning questions are longer
-
-SHARED = ""  # in the place of an entry: it is never answered, but asked back
+SHARE_MIN = 0.1  # by words alone, a question of which so little is known is not even asked back
+FAR = 0.0001  # a hit whose odds against the first one are below this is no candidate
 
 Decision = Literal["answer", "ask", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of a logistic regression on what the index says of a hit; see `features`."""
-
-    base: float
-    share: float
-    lead: float
-    cover: float
-    length: float
-
-
-# By faq.fitting, 2026-11-21.
-WEIGHTS = Weights(base=-8.42, share=4.12, lead=4.66, cover=1.88, length=2.49)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,98 +52,148 @@ class Found:
 
     decision: Decision
     hits: tuple[Hit, ...] = ()
+    expired: str | None = None  # the entry that would have come first, but may not be answered from any more
 
 
 class Search:
-    """Search over the entries that hold on one day; immutable and safe to share."""
+    """Search over the entries of one day; immutable and safe to share between threads.
 
-    def __init__(self, content: Content, now: datetime) -> None:
-        """Entries that are not valid yet or not any more at `now` are not found."""
+    An entry that has run out is still searched, and never a hit: what it answered has no answer now, and the entry
+    that comes next to it would be a wrong one.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        now: datetime,
+        vectors: Vectors | None = None,
+        outside: Iterable[Example] | None = None,
+    ) -> None:
+        """Entries that are not valid yet at `now` are not found. `outside`: questions out of scope, if not ours.
+
+        With `vectors` this may take long, since it encodes the phrasings that have no vector yet.
+        """
         today = china_day(now)
-        self._entries = {e.id: e for e in content.entries.values() if e.holds(today)}
-        texts: dict[Language, list[tuple[str, str]]] = {
-            language: [
-                (entry.id, text)
-                for entry in self._entries.values()
-                for text in (entry.question[language], *entry.phrasings[language])
-            ]
-            for language in LANGUAGES
+        self._entries = [e for e in content.entries.values() if not e.valid_from or e.valid_from <= today]
+        self._expired = frozenset(n for n, entry in enumerate(self._entries) if not entry.holds(today))
+        held = self._entries
+        texts: dict[Language, list[tuple[str, ...]]] = {
+            one: [(entry.question[one], *entry.phrasings[one]) for entry in held] for one in LANGUAGES
         }
         # The answers' words belong to an entry as well, though nobody asks in whole answers.
-        answers: dict[Language, list[tuple[str, str]]] = {
-            language: [
-                (entry.id, f"{entry.answer[language].short} {entry.answer[language].details}")
-                for entry in self._entries.values()
-            ]
-            for language in LANGUAGES
+        answers = {
+            one: [(f"{entry.answer[one].short} {entry.answer[one].details}",) for entry in held] for one in LANGUAGES
         }
-        self._indexes = {language: Index(pairs, answers[language]) for language, pairs in texts.items()}
-        self._exact = {language: _by_letters(pairs) for language, pairs in texts.items()}
+        beyond = examples() if outside is None else tuple(outside)
+        self._indexes = {one: Index(texts[one], answers[one]) for one in LANGUAGES}
+        self._scopes = {
+            one: Scope((text for entry in texts[one] for text in entry), [e.text for e in beyond if e.language == one])
+            for one in LANGUAGES
+        }
+        self._exact = _by_letters(texts.values())
+        self._meaning = Meaning(vectors, texts, [e.text for e in beyond]) if vectors and held else None
+        self._encoder = vectors.encoder.key if vectors else WORDS
 
-    def find(self, text: str, language: Language, k: int = 5) -> Found:
-        """At most `k` hits for any `text`; `language` counts only where the text's own letters do not tell."""
-        text = text[:QUERY_MAX]
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The entries by their places in an `Evidence`."""
+        return tuple(entry.id for entry in self._entries)
+
+    def find(self, text: str, language: Language, k: int = 5, vector: NDArray[np.float32] | None = None) -> Found:
+        """At most `k` hits for any `text`; `language` counts only where the text's own letters do not tell.
+
+        `vector`: of `readable(text)`, by the encoder of this search, shape (size,); without it, by words alone.
+        """
         language = detect(text, language)
-        matches, length = self.candidates(text, language)
-        if not matches:
+        evidence, phrasings = self.evidence(text, language, vector)
+        held = weights(self._encoder if len(evidence.cues) > 1 else WORDS)
+        same = self._exact.get(bare(readable(text)), ())
+        fits = ranks(evidence, held.rank[language])
+        order = _best(fits, evidence, same)
+        if not order:
             return Found(decision="none")
-        same = self._exact[language].get(bare(text))
-        matches.sort(key=lambda match: match.group != same)  # stable: the others keep their order
-        exact = matches[0].group == same
-        first = features(matches, 0, length)
+        first = features(evidence, fits, order[0])
+        decision = ("answer" if len(same) == 1 else "ask") if same else _decide(evidence, first, held)
         hits: list[Hit] = []
         ceiling = 1.0
-        for n, match in enumerate(matches[:k]):
-            if match.share < FAR * matches[0].share:
+        for entry in order:
+            if len(hits) >= k:
                 break
-            # A text that is covered better may lift a later hit over an earlier one; the order is the index's.
-            ceiling = 1.0 if exact and n == 0 else min(ceiling, score(features(matches, n, length), WEIGHTS))
-            topic = self._entries[match.group].topic
-            hits.append(Hit(id=match.group, topic=topic, score=round(ceiling, 4), phrasing=match.text))
-        decision = "answer" if exact else "ask" if same == SHARED else decide(first, length, language)
-        return Found(decision=decision, hits=tuple(hits))
+            # What speaks for a later hit may lift it over an earlier one; the order stays.
+            values = features(evidence, fits, entry)
+            ceiling = 1.0 if same == (entry,) else min(ceiling, probability(values, held.decide[language]))
+            if entry not in self._expired:
+                phrasing = phrasings.get(entry) or self._phrasing(vector, language, entry)
+                found = self._entries[entry]
+                hits.append(Hit(id=found.id, topic=found.topic, score=round(ceiling, 4), phrasing=phrasing))
+        if order[0] in self._expired and decision != "none":
+            return Found(decision="none", hits=tuple(hits), expired=self._entries[order[0]].id)
+        return Found(decision=decision if hits else "none", hits=tuple(hits))
 
-    def candidates(self, text: str, language: Language) -> tuple[list[Match], float]:
-        """What the index of `language` says, and the question's length; the weights are fitted on this."""
-        matches, length = self._indexes[language].match(text, CANDIDATES)
+    def evidence(
+        self, text: str, language: Language, vector: NDArray[np.float32] | None
+    ) -> tuple[Evidence, dict[int, str]]:
+        """All that is known of a question, and the phrasings whose words fit best; the weights are fitted on this."""
+        said = terms(readable(text))
+        found = self._indexes[language].match(said, CANDIDATES)
+        scope = self._scopes[language]
         # A Chinese character counts twice, alone and in a pair.
-        return matches, length / 2 if language == "zh" else length
+        length = sum(said.values()) / (2 if language == "zh" else 1)
+        alike = None if vector is None or self._meaning is None else self._meaning.alike(vector, language)
+        cues = [found.shares] if alike is None else [found.shares, alike.near, alike.across, alike.centre]
+        evidence = Evidence(
+            language=language,
+            length=length,
+            cues=np.array(cues, np.float64),
+            covers={match.group: match.cover for match in found.best},
+            familiar=scope.familiar(said),
+            beside=scope.outside(said),
+            inside=alike.inside if alike else 0.0,
+            outside=alike.outside if alike else 0.0,
+        )
+        return evidence, {match.group: match.text for match in found.best}
+
+    def _phrasing(self, vector: NDArray[np.float32] | None, language: Language, entry: int) -> str:
+        """Of an entry that no word led to."""
+        if vector is None or self._meaning is None:
+            return self._entries[entry].question[language]
+        return self._meaning.nearest(vector, language, entry)
 
 
-def _by_letters(texts: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The entry of every phrasing, by its bare letters; SHARED for one that stands in two entries."""
-    found: dict[str, str] = {}
-    for entry, text in texts:
-        key = bare(text)
-        found[key] = entry if found.get(key, entry) == entry else SHARED
-    return found
-
-
-def features(matches: Sequence[Match], n: int, length: float) -> tuple[float, float, float, float, float]:
-    """Of hit `n`: 1, share of a perfect score, lead over the best other, cover of its text, log of the length."""
-    share = matches[n].share
-    rival = matches[0 if n else 1].share if len(matches) > 1 else 0.0
-    lead = max(-1.0, (share - rival) / share) if share else 0.0
-    return 1.0, min(1.0, share), lead, matches[n].cover, math.log1p(min(length, LENGTH_MAX))
-
-
-def score(values: Sequence[float], weights: Weights) -> float:
-    """The probability that `values` (as from `features`) stand for a right answer."""
-    x = sum(value * weight for value, weight in zip(values, asdict(weights).values(), strict=True))
-    return 1 / (1 + math.exp(-x))
-
-
-def decide(first: Sequence[float], length: float, language: Language) -> Decision:
+def _decide(evidence: Evidence, first: tuple[float, ...], held: Weights) -> Decision:
     """What the first hit's `features` and the length of the question allow."""
-    _, share, lead, _, _ = first
-    shortest, longest = TOPIC_LENGTH[language]
-    if share < SHARE_MIN or length < shortest:
+    shortest, longest = TOPIC_LENGTH[evidence.language]
+    shares = np.sort(evidence.cues[0])[::-1].tolist()
+    if evidence.length < shortest or (len(evidence.cues) == 1 and shares[0] < SHARE_MIN):
         return "none"
-    best = score(first, WEIGHTS)
-    topic = share >= TOPIC_SHARE and length <= longest
-    if best >= ANSWER and lead >= (TOPIC_LEAD if topic else LEAD):
-        return "answer"
-    return "ask" if best >= ASK or topic else "none"
+    likely = probability(first, held.decide[evidence.language])
+    topic = evidence.length <= longest and shares[0] >= TOPIC_SHARE
+    if likely >= held.answer[evidence.language]:
+        return "ask" if topic and len(shares) > 1 and shares[1] > (1 - TOPIC_LEAD) * shares[0] else "answer"
+    return "ask" if likely >= held.ask[evidence.language] or topic else "none"
+
+
+def _best(fits: NDArray[np.float64], evidence: Evidence, same: tuple[int, ...]) -> list[int]:
+    """The entries to look at, best first; those that the question stands in word for word before all others."""
+    some = np.flatnonzero(evidence.cues[0]) if len(evidence.cues) == 1 else np.arange(len(fits))
+    if len(some) > CANDIDATES:
+        some = some[np.argpartition(-fits[some], CANDIDATES)[:CANDIDATES]]
+    order = sorted(some.tolist(), key=lambda entry: -fits[entry])
+    near = [entry for entry in order if fits[entry] - fits[order[0]] >= math.log(FAR)]
+    return [*same, *(entry for entry in near if entry not in same)]
+
+
+def _by_letters(languages: Iterable[Sequence[Sequence[str]]]) -> dict[str, tuple[int, ...]]:
+    """The entries of every text, by its bare letters; more than one where entries share it."""
+    found: dict[str, tuple[int, ...]] = {}
+    for texts in languages:
+        for entry, held in enumerate(texts):
+            for text in held:
+                key = bare(text)
+                others = found.get(key, ())
+                if key and entry not in others:
+                    found[key] = (*others, entry)
+    return found
 
 
 def line(query: str, language: Language, found: Found) -> dict[str, Any]:

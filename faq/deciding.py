@@ -1,0 +1,103 @@
+"""What the search knows of a question, and the calibrated probability that its first hit answers it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model import Language
+
+FILE = Path(__file__).with_name("weights.json")  # made by faq/fitting.py
+WORDS, ANY = "words", "any"  # weights without an encoder; and with one that was never fitted
+LENGTH_MAX = 20.0  # characters or words; a longer question counts as this long: few to learn from are longer
+LEAD_MAX = 6.0  # from here on one entry is ahead beyond doubt: e^6 to 1
+
+# By what entries are put in order: words first, then meaning, in deviations from unrelated questions.
+RANKED_BY = ("share", "near", "across", "centre")
+# By what is decided; those in the second line are known with an encoder only.
+DECIDED_BY = (
+    *("share", "cover", "lead", "doubt", "length", "familiar", "beside"),
+    *("near", "centre", "inside", "outside"),
+)
+BY_WORDS = 7  # of them
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What is known of one question; columns are entries."""
+
+    language: Language
+    length: float  # characters or words
+    cues: Floats  # rows as in RANKED_BY, only the first without an encoder
+    covers: Mapping[int, float]  # how much of its best phrasing the question holds; 0 where an entry is not named
+    familiar: float  # words like those of phrasings, or (below 0) of questions out of scope
+    beside: float  # share of the best match among the questions out of scope
+    inside: float = 0.0
+    outside: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Of one way to search."""
+
+    rank: Mapping[Language, tuple[float, ...]]  # as many as there are cues
+    decide: Mapping[Language, tuple[float, ...]]  # a base, then as in DECIDED_BY; of a logistic regression
+    answer: Mapping[Language, float]  # from this probability on the first hit is the answer …
+    ask: Mapping[Language, float]  # … and from this on it is worth asking "did you mean …"
+
+
+@cache
+def weights(encoder: str) -> Weights:
+    """Those for an encoder's key, or for WORDS; those for ANY where the encoder has none of its own."""
+    known = json.loads(FILE.read_text(encoding="utf-8"))
+    held = known.get(encoder) or known[ANY]
+    return Weights(
+        rank={language: tuple(row[cue] for cue in RANKED_BY if cue in row) for language, row in held["rank"].items()},
+        decide={
+            language: tuple(row[cue] for cue in ("base", *DECIDED_BY) if cue in row)
+            for language, row in held["decide"].items()
+        },
+        answer=held["answer"],
+        ask=held["ask"],
+    )
+
+
+def ranks(evidence: Evidence, rank: tuple[float, ...]) -> Floats:
+    """How well each entry fits: e to the power of these are the odds between them."""
+    return np.asarray(rank, np.float64) @ evidence.cues
+
+
+def features(evidence: Evidence, fits: Floats, entry: int) -> tuple[float, ...]:
+    """What speaks for one entry, as in DECIDED_BY; `fits` as from `ranks`."""
+    others = fits - fits[entry]
+    odds = float(np.exp(np.minimum(others, LEAD_MAX)).sum())
+    others[entry] = -LEAD_MAX
+    lead = -float(others.max())
+    cues = evidence.cues[:, entry].tolist()
+    by_words = (
+        min(1.0, cues[0]),
+        evidence.covers.get(entry, 0.0),
+        max(-LEAD_MAX, min(lead, LEAD_MAX)),
+        1 - 1 / odds,
+        math.log1p(min(evidence.length, LENGTH_MAX)),
+        evidence.familiar,
+        evidence.beside,
+    )
+    if len(cues) == 1:
+        return by_words
+    return *by_words, cues[1], cues[3], evidence.inside, evidence.outside
+
+
+def probability(values: tuple[float, ...], decide: tuple[float, ...]) -> float:
+    """That `values` (as from `features`) stand for a right answer."""
+    x = decide[0] + sum(value * weight for value, weight in zip(values, decide[1:], strict=True))
+    return 1 / (1 + math.exp(-max(-40.0, min(x, 40.0))))
