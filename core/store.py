@@ -297,8 +297,8 @@ def upsert(conn: Connection, table: Table) -> Any:
     return UPSERTS[conn.dialect.name](table)
 
 
-def migrate(url: str) -> None:
-    """Brings the ledger at `url` to the newest version; makes the SQLite file and its folder if need be."""
+def migrate(url: str, to: str = "head") -> None:
+    """Brings the ledger at `url` to the version `to`, the newest; makes the SQLite file and its folder if need be."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database:
@@ -306,7 +306,7 @@ def migrate(url: str) -> None:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = _sqlite_engine(parsed, read_only=False)
         with engine.begin() as conn:
-            _upgrade(conn)
+            _upgrade(conn, to)
         engine.dispose()
         return
 
@@ -315,14 +315,14 @@ def migrate(url: str) -> None:
         async with engine.begin() as conn:
             # Two houses that start at once must not both create the tables.
             await conn.execute(text("SELECT pg_advisory_xact_lock(12363)"))
-            await conn.run_sync(_upgrade)
+            await conn.run_sync(_upgrade, to)
         await engine.dispose()
 
     asyncio.run(upgrade())
 
 
-def _upgrade(conn: Connection) -> None:
+def _upgrade(conn: Connection, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -11,7 +11,9 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -156,8 +158,36 @@ message = Table(
     Column("source", Text, nullable=False, server_default=""),
     Column("entry", Text, nullable=False, server_default=""),
     Column("entry_version", Text, nullable=False, server_default=""),
+    Column("score", Float),  # of the match that chose the entry, 0..1 …
+    Column("phrasing", Text, nullable=False, server_default=""),  # … and what of the entry the question matched
+    Column("answers", BigInteger),  # seq of the message that this one answers
     Column("external_id", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
+)
+
+# Questions that found no entry, or several: what content staff write entries and phrasings from. The words are the
+# message's, and whatever deletes it takes this along.
+question = Table(
+    "question",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),  # unanswered, asked (back)
+    Column("language", Text, nullable=False),
+    Column("hits", JSON, nullable=False),  # best first; of what was asked back: the entries that were offered
+    Column("created_at", Instant, nullable=False, index=True),
+    ForeignKeyConstraint(["conversation_id", "seq"], ["message.conversation_id", "message.seq"], ondelete="CASCADE"),
+)
+
+# What the contact thinks of an answer; the latest word counts.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),  # of the answer
+    Column("helpful", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
+    ForeignKeyConstraint(["conversation_id", "seq"], ["message.conversation_id", "message.seq"], ondelete="CASCADE"),
 )
 
 # As text with literals, not with bound values: only so does SQLite see that a partial index fits a query.
@@ -236,18 +266,27 @@ effect = Table(
     Column("applied_at", Instant, nullable=False),
 )
 
-# What people left for a person, until one has dealt with it.
+# Who waits for a person, with what they left, until somebody has dealt with it; desk/handoff.py has the transitions.
 left_message = Table(
     "left_message",
     metadata,
     _id(),
     _conversation(),
     Column("cause", Text, nullable=False, unique=True),
-    Column("text", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default="message"),  # message, or one of effects.REASONS
+    Column("state", Text, nullable=False, server_default="left"),  # asked, left, cancelled, done
+    Column("text", Text, nullable=False),  # "" while nothing was left
     Column("contact", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     Column("done_by", Text),
+    Index(
+        "uq_left_message_asked",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("state = 'asked'"),
+        postgresql_where=text("state = 'asked'"),
+    ),
 )
 
 # Values behind the references that masked texts carry.
@@ -297,12 +336,28 @@ api_token = Table(
     Column("revoked_at", Instant),
 )
 
+# A state that the content once had.
 faq_version = Table(
     "faq_version",
     metadata,
     Column("id", Text, primary_key=True),  # hash of the content
     Column("entries", Integer, nullable=False),
-    Column("published_at", Instant, nullable=False),
+    Column("published_at", Instant, nullable=False),  # for the first time
+    Column("files", LargeBinary),  # all of them, packed; NULL: not kept
+    Column("sha256", Text),  # of `files`, hex
+    Column("parts", JSON),  # {"entries": {id: version}, "files": {name: hash}}: tells what differs between two states
+)
+
+# What was made live, when, and by whom. The newest row is the truth for every process.
+faq_publication = Table(
+    "faq_publication",
+    metadata,
+    _id(),
+    Column("version", Text, ForeignKey("faq_version.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),  # the account that published or rolled back; "" for a saved file
+    Column("why", Text, nullable=False),  # saved, published, rolled_back
+    Column("place", Text, nullable=False),  # machine and folder of the files; "" where none were looked at
 )
 
 # Acts of people and machines on protected things; a seal per hour chains them.

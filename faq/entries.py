@@ -9,18 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from core.errors import ContentError
 from core.model import Language
-from faq import texts, yamlfile
+from faq import fields, routing, texts, yamlfile
+from faq.fields import LANGUAGES, NO_ARGS, Confidence
 from faq.yamlfile import Place, Problem, YamlFile
-
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
-
-Confidence = Literal["V", "V2", "M", "U", "D"]
-# V primary text read · V2 secondary source read · M from memory, fairly sure · U unsure · D our own design
-CONFIDENCES: tuple[Confidence, ...] = ("V", "V2", "M", "U", "D")
 
 FIELDS = (
     *("id", "question", "phrasings", "answer", "basis", "confidence", "checked_on", "valid_from", "valid_to"),
@@ -29,7 +24,6 @@ FIELDS = (
 
 _ID = re.compile(r"F\d{2,4}")
 _TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_NO_ARGS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +108,7 @@ def read(folder: Path) -> tuple[Content, list[Problem]]:
     problems = [problem for file in files for problem in file.problems]
     problems += _broken_relations(entries, places)
     if not files:
-        problems.append(Problem(file=str(folder), line=0, reason="no topic files (*.yml) in this folder"))
+        problems.append(Problem(file=".", line=0, reason="no topic files (*.yml) in this folder"))
     digest = hashlib.sha256(b"".join(hashlib.sha256(f.name.encode() + b"\0" + f.raw).digest() for f in files))
     return Content(entries=entries, places=places, version=digest.hexdigest()[:12]), sorted(problems)
 
@@ -123,7 +117,8 @@ def topic_files(folder: Path) -> list[Path]:
     """The files that hold entries, by name; hidden files and editors' backups are not among them."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and not p.name.startswith("."))
+    files = (p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and not p.name.startswith("."))
+    return sorted(p for p in files if p.name != routing.FILE)
 
 
 def _entries(file: YamlFile) -> Iterator[tuple[int, Entry]]:
@@ -147,49 +142,23 @@ def _entry(file: YamlFile, n: int, raw: Any, topic: str) -> Entry | None:
     entry_id = file.text((n, "id"), row["id"])
     if entry_id and not _ID.fullmatch(entry_id):
         file.blame((n, "id"), f"{entry_id!r} is not an id; F and two to four digits are")
-    confidence = row["confidence"]
-    if confidence not in CONFIDENCES:
-        file.blame((n, "confidence"), f"confidence {confidence!r} is none of {', '.join(CONFIDENCES)}")
-    checked_on = file.day((n, "checked_on"), row["checked_on"])
-    if row["checked_on"] is None:
-        file.blame((n, "checked_on"), "checked_on: the day on which the facts were checked is needed")
-    fields: dict[str, Any] = {
+    found: dict[str, Any] = {
         "id": entry_id,
         "topic": topic,
-        "question": _texts(file, (n, "question"), row["question"], _NO_ARGS),
+        "question": fields.per_language(file, (n, "question"), row["question"], NO_ARGS),
         "phrasings": _phrasings(file, (n, "phrasings"), row["phrasings"]),
         "answer": _answers(file, (n, "answer"), row["answer"]),
-        "basis": _texts(file, (n, "basis"), row["basis"], _NO_ARGS),
-        "confidence": confidence,
-        "checked_on": checked_on,
         "valid_from": file.day((n, "valid_from"), row["valid_from"]),
-        "valid_to": file.day((n, "valid_to"), row["valid_to"]),
-        "reviewed_by": "" if row["reviewed_by"] is None else file.text((n, "reviewed_by"), row["reviewed_by"]),
-        "reviewed_on": file.day((n, "reviewed_on"), row["reviewed_on"]),
-        "next_step": _texts(file, (n, "next_step"), row["next_step"], texts.SETTINGS_ARGS),
-        "related": _ids(file, (n, "related"), row["related"]),
+        "next_step": fields.per_language(file, (n, "next_step"), row["next_step"], texts.SETTINGS_ARGS),
+        "related": fields.names(file, (n, "related"), row["related"]),
+        **fields.standing(file, (n,), row),
     }
-    _check_days(file, n, fields)
-    plain = {k: {x: asdict(y) for x, y in v.items()} if k == "answer" else v for k, v in fields.items()}
+    valid_from, valid_to = cast("date | None", found["valid_from"]), cast("date | None", found["valid_to"])
+    if valid_from and valid_to and valid_to < valid_from:
+        file.blame((n, "valid_to"), f"valid_to {valid_to} is before valid_from {valid_from}")
+    plain = {k: {x: asdict(y) for x, y in v.items()} if k == "answer" else v for k, v in found.items()}
     text = json.dumps(plain, ensure_ascii=False, sort_keys=True, default=str)
-    return Entry(**fields, version=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12])
-
-
-def _texts(file: YamlFile, place: Place, raw: Any, allowed: frozenset[str]) -> dict[Language, str]:
-    """One text per language."""
-    row = file.mapping(place, raw, required=LANGUAGES)
-    return {
-        language: _sentence(file, (*place, language), row[language], allowed)
-        for language in LANGUAGES
-        if language in row
-    }
-
-
-def _sentence(file: YamlFile, place: Place, raw: Any, allowed: frozenset[str]) -> str:
-    text = file.text(place, raw)
-    if why := texts.trouble(text, allowed):
-        file.blame(place, why)
-    return text
+    return Entry(**found, version=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12])
 
 
 def _phrasings(file: YamlFile, place: Place, raw: Any) -> dict[Language, tuple[str, ...]]:
@@ -212,31 +181,12 @@ def _answers(file: YamlFile, place: Place, raw: Any) -> dict[Language, Answer]:
             here = (*place, language)
             parts = file.mapping(here, row[language], required=["short"], optional=["details"])
             words = {
-                k: _sentence(file, (*here, k), v, texts.SETTINGS_ARGS)
+                k: fields.sentence(file, (*here, k), v, texts.SETTINGS_ARGS)
                 for k, v in parts.items()
                 if k in ("short", "details")
             }
             found[language] = Answer(short=words.get("short", ""), details=words.get("details", ""))
     return found
-
-
-def _ids(file: YamlFile, place: Place, raw: Any) -> tuple[str, ...]:
-    found = tuple(file.text((*place, n), item) for n, item in enumerate(file.items(place, raw)))
-    for n, one in enumerate(found):
-        if one in found[:n]:
-            file.blame((*place, n), f"{one} is in this list twice")
-    return found
-
-
-def _check_days(file: YamlFile, n: int, fields: Mapping[str, Any]) -> None:
-    valid_from, valid_to = cast("date | None", fields["valid_from"]), cast("date | None", fields["valid_to"])
-    checked_on, reviewed_on = cast("date | None", fields["checked_on"]), cast("date | None", fields["reviewed_on"])
-    if valid_from and valid_to and valid_to < valid_from:
-        file.blame((n, "valid_to"), f"valid_to {valid_to} is before valid_from {valid_from}")
-    if valid_to and checked_on and valid_to < checked_on:
-        file.blame((n, "valid_to"), f"valid_to {valid_to} is before checked_on {checked_on}")
-    if bool(fields["reviewed_by"]) != bool(reviewed_on):
-        file.blame((n, "reviewed_by"), "reviewed_by and reviewed_on belong together: give both or neither")
 
 
 def _check_related(file: YamlFile, n: int, entry: Entry) -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from door.cli.exits import Exit, fail
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from core.settings import Settings
     from core.store import Store
+
+T = TypeVar("T")
 
 DAMAGED = "Put a backup in its place with ./qiantai restore (the damaged file is kept)"
 
@@ -118,3 +123,23 @@ async def ledger(house: Settings) -> AsyncGenerator[Store]:
             yield store
         finally:
             await store.close()
+
+
+def read_ledger(house: Settings, query: Callable[[Connection], T]) -> T:
+    """What `query` reads in the ledger."""
+
+    async def run() -> T:
+        async with ledger(house) as store:
+            return await store.read(query)
+
+    return asyncio.run(run())
+
+
+def write_ledger(house: Settings, op: Callable[[Connection], T]) -> T:
+    """What `op` returns once it is committed to the ledger."""
+
+    async def run() -> T:
+        async with ledger(house) as store:
+            return await store.write(op)
+
+    return asyncio.run(run())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from core.settings import Settings
 from faq.entries import LANGUAGES, Content
 from faq.evaluate import grams
+from faq.files import taken
+from faq.making import Current, Maker
+from faq.responses import Args
 
 CONTENT = Path(__file__).parents[2] / "faq" / "content"
 
@@ -17,8 +24,8 @@ TOPIC = """\
 - id: F01
   question: {zh: 怎么存钱？, en: How do I save money?}
   phrasings:
-    zh: [我要存钱, 存钱怎么办理, 存款, 想把钱存起来, 开户存钱, 存点钱进去]
-    en: [save money, put money in the bank, open a savings account, how to deposit, deposit cash, make a deposit]
+    zh: [我要存钱, 存钱怎么办理, 存款, 想把钱存起来, 开户存钱, 存点钱进去, 攒的工资放哪儿稳当, 办个定期]
+    en: [save money, put it in the bank, savings account, how to deposit, deposit cash, passbook, nest egg, piggy]
   answer:
     zh: {short: 带上证件到网点。, details: 也可以用手机办理。}
     en: {short: Bring your ID to a branch., details: You can also use the app.}
@@ -34,8 +41,8 @@ TOPIC = """\
 - id: F02
   question: {zh: 怎么取钱？, en: How do I withdraw money?}
   phrasings:
-    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来]
-    en: [withdraw money, get cash out, use the ATM, take money out, cash withdrawal, how to withdraw]
+    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来, 手头要用现钞, 柜台支取]
+    en: [withdraw money, get cash out, use the ATM, take money out, cash withdrawal, how to withdraw, empty it, notes]
   answer:
     zh: {short: 用卡到取款机。}
     en: {short: Use your card at a machine.}
@@ -52,17 +59,30 @@ TOPIC = """\
 
 
 def make(folder: Path, topic: str = TOPIC) -> Path:
-    """A content folder with `topic` as saving.yml and our own sentences, their buttons led to the entries it has."""
+    """A content folder with `topic` as saving.yml, our own routing table, and our own sentences, their buttons led to
+    the entries it has."""
     responses = folder / "responses"
     responses.mkdir(parents=True)
     for file in (CONTENT / "responses").glob("*.yml"):
         shutil.copy(file, responses)
-        text = (responses / file.name).read_text(encoding="utf-8")
-        for entry in ("F22", "F77", "F32"):
-            text = text.replace(entry, "F01")
+        text = re.sub(r'"id":"F\d+"', '"id":"F01"', (responses / file.name).read_text(encoding="utf-8"))
         (responses / file.name).write_text(text, encoding="utf-8")
+    shutil.copy(CONTENT / "routing.yml", folder)
     (folder / "saving.yml").write_text(topic, encoding="utf-8")
     return folder
+
+
+@dataclass(frozen=True)
+class Still:
+    """Content that nobody publishes anew."""
+
+    current: Current
+
+
+def still(folder: Path, clock: Callable[[], datetime]) -> Still:
+    """The content of `folder` as a house would have it, with the settings' defaults."""
+    args: Args = {language: Settings().response_args(language) for language in LANGUAGES}
+    return Still(Maker(args=args, clock=clock).made(taken(folder)))
 
 
 def close(questions: Iterable[str], content: Content, limit: float = 0.7) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ def test_an_entry_comes_in_with_all_its_fields(tmp_path: Path) -> None:
     assert content.line("F02", "answer", "zh", "short") == ("saving.yml", 24)
 
 
+PHRASINGS = "    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来, 手头要用现钞, 柜台支取]"
 CHECKED = "  checked_on: 2026-11-21\n  valid_from: null"
 BAD = [
     # what is replaced, by what, the line and the reason
@@ -41,8 +42,8 @@ BAD = [
     ("question: {zh: 怎么存钱？", "question: {zh: ''", 2, "the text is empty"),
     ("question: {zh: 怎么存钱？", "question: {zh: 12363", 2, "YAML reads this as int"),
     ("[我要存钱,", "[yes,", 4, "YAML reads this as bool"),
-    ("    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来]", "    zh: []", 21, "no phrasings in zh"),
-    ("    zh: [取现金, 我要取钱, 自动取款机怎么用, 提款, 取款, 把钱拿出来]", "    zh: 取钱", 21, "a list is needed"),
+    (PHRASINGS, "    zh: []", 21, "no phrasings in zh"),
+    (PHRASINGS, "    zh: 取钱", 21, "a list is needed"),
     ("{short: 用卡到取款机。}", "用卡到取款机。", 24, "a mapping is needed"),
     ("{short: 用卡到取款机。}", "{details: 用卡到取款机。}", 24, "short is missing"),
     ("{short: 用卡到取款机。}", "{short: 用卡, long: 用卡}", 24, "unknown key 'long'"),
