@@ -132,6 +132,8 @@ class Rendered:
     source: str = ""  # for an FAQ answer: its basis, date and review mark, as one line
     entry: str = ""  # FAQ entry id, "" for other sentences
     entry_version: str = ""
+    score: float | None = None  # of the match that chose the entry, 0..1; None where it was chosen otherwise
+    phrasing: str = ""  # of the entry, which the question matched
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,3 +201,4 @@ class Lease:
     visit: int | None
     last_at: datetime | None  # when the conversation last saw a turn
     turns: tuple[Turn, ...]  # open messages by seq
+    offered: tuple[Button, ...] = ()  # what the first of them may choose from

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from core.errors import LeaseLost
 from core.model import (
     Attachment,
+    Author,
+    Button,
     ChannelId,
     ConversationId,
     InboxId,
@@ -26,6 +28,33 @@ from core.tables import EPOCH, IS_OPEN, conversation, conversation_seq, inbox, m
 
 TAKE = 20  # open messages read with one lease; more are found by looking again after it
 FREE = EPOCH  # a lease that nobody holds
+CHOICE_MAX = 40  # characters: a longer message says more than which button of a list it means
+
+
+def buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
+    """The buttons of a message as its row has them."""
+    return tuple(Button(title=b["title"], payload=b["payload"]) for b in raw or ())
+
+
+_SAID_LAST = (
+    select(message.c.author, message.c.buttons)
+    .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
+    .order_by(message.c.seq.desc())
+    .limit(20)
+)
+
+
+def open_list(conn: Connection, conversation_id: ConversationId, *, before: int) -> tuple[Button, ...]:
+    """The buttons that were offered last before seq `before`, if the contact has said nothing since; else none.
+
+    Once they spoke again, a number may mean anything.
+    """
+    for row in conn.execute(_SAID_LAST, {"c": conversation_id, "before": before}):
+        if row.author == Author.CONTACT.value:
+            break
+        if row.buttons:
+            return buttons(row.buttons)
+    return ()
 
 
 _OPEN = (
@@ -96,7 +125,9 @@ def lease(
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
-    return _lease(conversation_id, held, rows)
+    first = rows[0]
+    short = len(first.text) <= CHOICE_MAX
+    return _lease(conversation_id, held, rows, open_list(conn, conversation_id, before=first.seq) if short else ())
 
 
 def look(conn: Connection, conversation_id: ConversationId) -> Lease | None:
@@ -108,7 +139,7 @@ def look(conn: Connection, conversation_id: ConversationId) -> Lease | None:
     return _lease(conversation_id, conn.execute(_LOOK, {"c": conversation_id}).one(), rows)
 
 
-def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any]) -> Lease:
+def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any], offered: tuple[Button, ...] = ()) -> Lease:
     channel_id = ChannelId(held.channel_id)
     return Lease(
         conversation=conversation_id,
@@ -121,6 +152,7 @@ def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any]) -> L
         state=held.state,
         visit=held.visit_id,
         last_at=held.last_at,
+        offered=offered,
         turns=tuple(
             Turn(
                 inbox_id=InboxId(row.id),

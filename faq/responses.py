@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 from core.errors import ContentError
 from core.model import Button, Language, Rendered, Say
-from faq import texts, yamlfile
+from faq import teaching, texts, yamlfile
 from faq.entries import LANGUAGES, Content, Entry
+from faq.fields import NO_ARGS
+from faq.lessons import Lesson, Lessons
+from faq.routing import Routing
+from faq.teaching import Teacher, entry_button
 from faq.yamlfile import Place, Problem, YamlFile
 
 FOLDER = "responses"  # inside the content folder
@@ -23,19 +27,27 @@ FOLDER = "responses"  # inside the content folder
 NEEDED: dict[str, frozenset[str]] = {
     key: frozenset(args.split())
     for key, args in {
-        "greeting": "", "help": "", "goodbye": "", "thanks": "", "bot_challenge": "", "smalltalk": "", "followed": "",
+        "greeting": "", "menu": "", "goodbye": "", "thanks": "", "bot_challenge": "", "smalltalk": "", "followed": "",
         "affirm": "", "deny": "",
         "language.switched": "", "language.ask": "",
         "faq.ask_back": "", "faq.no_answer": "", "faq.none_of_these": "", "faq.expired": "",
-        "faq.unreviewed": "", "faq.source": "basis checked_on", "faq.next_step": "next_step", "faq.details": "",
+        "faq.source": "basis checked_on", "faq.source_unreviewed": "basis checked_on",
+        "faq.next_step": "next_step", "faq.details": "",
         "hold": "", "parked": "", "afresh": "", "too_long": "", "system.unreadable": "",
         "attachment.received": "", "location.received": "",
         "leave_message.intro": "", "leave_message.ask_text": "", "leave_message.ask_contact": "",
         "leave_message.invalid_text": "", "leave_message.invalid_contact": "", "leave_message.done": "",
         "leave_message.cancelled": "", "leave_message.resume": "", "stop.nothing": "",
-        "emergency": "", "opt_out.done": "", "person.how": "", "complaint.how": "",
+        "leave_message.back": "", "leave_message.restart": "", "leave_message.corrected": "", "leave_message.draft": "",
+        "emergency": "", "fraud.now": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
+        "person.how": "", "person.offer": "", "complaint.how": "", "status.how": "",
+        "case.supplement": "", "case.withdraw": "", "case.urge": "",
+        "abuse.calm": "", "abuse.warning": "", "abuse.pause": "",
+        **teaching.NEEDED,
     }.items()
 }  # fmt: skip
+
+MENU = "menu"  # the top of the menu; its pages are the sentences menu.<page>, and lead on by their buttons
 
 Args = Mapping[Language, Mapping[str, str]]  # the values of texts.SETTINGS_ARGS per language
 
@@ -63,20 +75,25 @@ class Responses:
         return self.lines[language].get(place, 0)
 
 
-def load(folder: Path) -> Responses:
+def load(folder: Path, more: frozenset[str] = NO_ARGS) -> Responses:
     """The sentences in `folder`/<language>.yml; ContentError with one line "file:line: reason" per problem."""
-    responses, problems = read(folder)
+    responses, problems = read(folder, more)
     if problems:
         raise ContentError("\n".join(map(str, problems)))
     return responses
 
 
-def read(folder: Path) -> tuple[Responses, list[Problem]]:
-    """What can be read of `folder`, and everything that is wrong with it, by file and line."""
+def read(folder: Path, more: frozenset[str] = NO_ARGS) -> tuple[Responses, list[Problem]]:
+    """What can be read of `folder`, and everything that is wrong with it, by file and line.
+
+    `more`: the {names} that every sentence may use besides those of the settings (Routing.names).
+    """
     files: dict[Language, YamlFile] = {
         language: yamlfile.read(folder / f"{language}.yml", f"{FOLDER}/{language}.yml") for language in LANGUAGES
     }
-    sentences: dict[Language, dict[str, Response]] = {language: _sentences(file) for language, file in files.items()}
+    sentences: dict[Language, dict[str, Response]] = {
+        language: _sentences(file, texts.SETTINGS_ARGS | more) for language, file in files.items()
+    }
     keys = set(NEEDED).union(*sentences.values())
     for language, file in files.items():
         if file.problems and not sentences[language]:
@@ -91,19 +108,19 @@ def read(folder: Path) -> tuple[Responses, list[Problem]]:
     return Responses(sentences=sentences, lines=lines, version=digest), problems
 
 
-def _sentences(file: YamlFile) -> dict[str, Response]:
+def _sentences(file: YamlFile, everywhere: frozenset[str]) -> dict[str, Response]:
     if file.problems:
         return {}
     value: object = file.value
     if not isinstance(value, dict):
         file.blame((), "a mapping of keys to sentences is needed here")
         return {}
-    return {key: _response(file, key, raw) for key, raw in cast("dict[str, Any]", value).items()}
+    return {key: _response(file, key, raw, everywhere) for key, raw in cast("dict[str, Any]", value).items()}
 
 
-def _response(file: YamlFile, key: str, raw: object) -> Response:
+def _response(file: YamlFile, key: str, raw: object, everywhere: frozenset[str]) -> Response:
     # What other rooms say is theirs to fill in; what the house says is known here.
-    allowed = NEEDED[key] | texts.SETTINGS_ARGS if key in NEEDED else None
+    allowed = NEEDED[key] | everywhere if key in NEEDED else None
     row = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {"text": cast("Any", raw)}
     file.mapping((key,), row, required=["text"], optional=["buttons"])
     rows = file.items((key, "buttons"), row.get("buttons", []))
@@ -137,7 +154,14 @@ class Renderer:
     """Turns what should be said into the words of one language, as of one day; pure and in memory."""
 
     def __init__(
-        self, content: Content, responses: Responses, args: Mapping[Language, Mapping[str, str]], today: date
+        self,
+        content: Content,
+        responses: Responses,
+        args: Args,
+        today: date,
+        *,
+        lessons: Lessons | None = None,
+        routing: Routing | None = None,
     ) -> None:
         """A missing value in `args` is a ContentError at once."""
         for language in LANGUAGES:
@@ -145,20 +169,51 @@ class Renderer:
                 raise ContentError(f"no value for {', '.join(sorted(missing))} in {language}")
         self._content = content
         self._responses = responses
-        self._args = args
+        self._args: Args = {
+            language: _with_routes(args[language], routing or Routing(), language) for language in LANGUAGES
+        }
         self._today = today
+        self._teacher = Teacher(
+            lessons=lessons or Lessons(),
+            entries=content.entries,
+            today=today,
+            sentence=self._sentence,
+            values=self._args,
+            source=self._source,
+        )
 
     def render(self, say: Say, language: Language) -> Rendered:
-        """The words for `say`. An unknown key or entry, or a {name} without a value, is a ContentError."""
+        """The words for `say`. An unknown key or entry, or a {name} without a value, is a ContentError.
+
+        What comes in the middle of a lesson names its step as `lesson` and gets a button back to it.
+        """
         if [bool(say.key), bool(say.faq), bool(say.text)].count(True) != 1:
             raise ContentError("a say is exactly one of key, faq and text")
         if say.text:
             return Rendered(text=say.text)
+        words = self._said(say, language)
+        back = self._teacher.resume(str(say.args.get("lesson", "")), language)
+        return replace(words, buttons=words.buttons + back) if back else words
+
+    def _said(self, say: Say, language: Language) -> Rendered:
         if say.faq:
-            return self._answer(self._entry(say.faq), language, details=bool(say.args.get("details")))
+            words = self._answer(self._entry(say.faq), language, details=bool(say.args.get("details")))
+            lessons = () if say.args.get("lesson") else self._teacher.offers(words.entry, language)
+            return replace(words, buttons=words.buttons + lessons)
         if say.key == "faq.ask_back":
             return self._ask_back(say.args.get("choices"), language)
+        if say.key == MENU:
+            return self._sentence(self._page(str(say.args.get("page", "")), language), {}, language)
+        if say.key == "lessons.list":
+            return self._teacher.contents(str(say.args.get("step", "")), language)
+        if say.key == "lesson.step":
+            return self._teacher.step(str(say.args.get("step", "")), language)
         return self._sentence(say.key, say.args, language)
+
+    def _page(self, page: str, language: Language) -> str:
+        """The sentence that is the page of the menu; the menu itself where that page is gone."""
+        key = f"{MENU}.{page}"
+        return key if key in self._responses.sentences[language] else MENU
 
     def _sentence(self, key: str, args: Mapping[str, object], language: Language) -> Rendered:
         response = self._responses.sentences[language].get(key)
@@ -185,15 +240,15 @@ class Renderer:
         return Rendered(
             text="\n\n".join(part for part in parts if part),
             buttons=more,
-            source=self._source(entry, language),
+            source=self._source("faq.source", entry, language),
             entry=entry.id,
             entry_version=entry.version,
         )
 
-    def _source(self, entry: Entry, language: Language) -> str:
-        args = {"basis": entry.basis[language], "checked_on": entry.checked_on.isoformat()}
-        line = self._words("faq.source", args, language)
-        return line if entry.reviewed_by else f"{line} · {self._words('faq.unreviewed', {}, language)}"
+    def _source(self, key: str, of: Entry | Lesson, language: Language) -> str:
+        """The sentence `key` on what facts rest on and their day; what nobody has reviewed is not called checked."""
+        args = {"basis": of.basis[language], "checked_on": of.checked_on.isoformat()}
+        return self._words(key if of.reviewed_by else f"{key}_unreviewed", args, language)
 
     def _ask_back(self, choices: object, language: Language) -> Rendered:
         """The choices as buttons, before those of the sentence itself; a choice that has run out is left away."""
@@ -201,7 +256,7 @@ class Renderer:
             raise ContentError("faq.ask_back needs choices, a list of entry ids")
         entries = [self._entry(str(one)) for one in cast("list[object]", choices)]
         holding = [entry for entry in entries if entry.holds(self._today)]
-        offered = tuple(Button(title=e.question[language], payload=f'/faq{{"id":"{e.id}"}}') for e in holding)
+        offered = tuple(entry_button(entry, language) for entry in holding)
         if not offered:
             return self._sentence("faq.no_answer", {}, language)
         asked = self._sentence("faq.ask_back", {}, language)
@@ -215,3 +270,8 @@ class Renderer:
         if found is None:
             raise ContentError(f"there is no FAQ entry {entry!r}")
         return found
+
+
+def _with_routes(args: Mapping[str, str], routing: Routing, language: Language) -> dict[str, str]:
+    """The settings' values, and beside them what sentences may name of the routing table."""
+    return {**args, **{name: texts.fill(value, args) for name, value in routing.args(language).items()}}
