@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.errors import ContentError
 from core.model import Language
-from faq.entries import LANGUAGES
-from faq.index import bare
+from faq.entries import LANGUAGES, Content
+from faq.folding import simplified
+from faq.index import readable
 from faq.search import Found, Search
+
+if TYPE_CHECKING:
+    from faq.vectors import Encoder
 
 CHOICES = 3  # hits that are offered when asking back
 NOBODY = "-"  # stands for the expected entry where no entry answers
 
-# What may become of a question; the first four of one in scope, the others of one out of scope.
-Outcome = Literal["answered", "offered", "wrong", "missed", "false answer", "asked", "refused"]
+# What may become of a question; the first five of one in scope, the others of one out of scope.
+Outcome = Literal["answered", "offered", "wrong", "missed", "none", "false answer", "asked", "refused"]
+INSIDE = 5
+GOOD: frozenset[Outcome] = frozenset({"answered", "offered", "refused"})
+# Where a question file says nothing about how its questions are put, the letters of each must do.
+FRAGMENT_MAX: dict[Language, int] = {"zh": 6, "en": 3}  # characters, words
+STORY_MIN: dict[Language, int] = {"zh": 60, "en": 30}
+_LATIN = re.compile(r"[a-z]{2,}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +41,7 @@ class Question:
     expected: frozenset[str]  # entries of which each is right; none: out of scope
     language: Language
     text: str
+    style: str = ""  # how it is put: fragment, story, dialect …; "" where nobody said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +54,8 @@ class Figures:
     answered: float  # answered, and rightly
     offered: float  # asked back with a right entry among the choices
     wrong: float  # answered, and wrongly
-    missed: float  # asked back without it, or no answer
+    missed: float  # asked back without it
+    none: float  # no answer though there is one
     out_of_scope: int
     false_answer: float  # answered though nothing fits
     asked: float  # asked back though nothing fits
@@ -59,18 +73,29 @@ class Case:
     @property
     def good(self) -> bool:
         """Whether nothing is to be mended here."""
-        return self.outcome in ("answered", "offered", "refused")
+        return self.outcome in GOOD
 
     def rank(self) -> int:
         """The place of a right entry among the hits, from 1; 0 if it is not among them."""
         return next((n for n, hit in enumerate(self.found.hits, 1) if hit.id in self.question.expected), 0)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collision:
+    """Questions of one entry whose first hit was another entry."""
+
+    expected: str  # several right ones with | between them; - where no entry answers
+    got: str
+    count: int
+    answered: int  # … of which the other entry was given as the answer
+
+
 def questions(path: Path) -> list[Question]:
     """The questions of a file of tab-separated lines under a line of column names.
 
     `question` is needed; `id` holds the right entry, several with | between them, - or no such column for out of scope;
-    `language` may be missing where the file's name ends in _zh or _en. "#" begins a comment.
+    `language` may be missing where the file's name ends in _zh or _en; `style` or `kind` says how a question is put.
+    "#" begins a comment.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -85,7 +110,8 @@ def questions(path: Path) -> list[Question]:
         if spoken not in LANGUAGES or not row.get("question"):
             raise ContentError(f"{path.name}: row {n} needs a question, and a language that is zh or en")
         expected = frozenset(row.get("id", NOBODY).split("|")) - {NOBODY}
-        found.append(Question(expected=expected, language=spoken, text=row["question"]))
+        put = row.get("style") or row.get("kind") or ""
+        found.append(Question(expected=expected, language=spoken, text=row["question"], style=put))
     return found
 
 
@@ -97,9 +123,30 @@ def held_out(folder: Path) -> list[Question]:
     return [question for file in files for question in questions(file)]
 
 
-def ask(search: Search, asked: Iterable[Question]) -> list[Case]:
-    """Puts every question to `search`."""
-    return [_case(question, search.find(question.text, question.language)) for question in asked]
+def style(question: Question) -> str:
+    """How a question is put: as its file says, else by its letters."""
+    if question.style:
+        return question.style
+    text = unicodedata.normalize("NFKC", question.text).casefold()
+    spoken = question.language
+    length = len(_letters(text)) if spoken == "zh" else len(text.split())
+    if simplified(text) != text:
+        return "traditional"
+    if length >= STORY_MIN[spoken]:
+        return "story"
+    if spoken == "zh" and _LATIN.search(text):
+        return "mixed"
+    return "fragment" if length <= FRAGMENT_MAX[spoken] else "plain"
+
+
+def ask(search: Search, asked: Iterable[Question], encoder: Encoder | None = None) -> list[Case]:
+    """Puts every question to `search`; with its `encoder` by meaning, too, all encoded at once."""
+    questions = list(asked)
+    rows = encoder.encode([readable(one.text) for one in questions]) if encoder else [None] * len(questions)
+    return [
+        _case(question, search.find(question.text, question.language, vector=row))
+        for question, row in zip(questions, rows, strict=True)
+    ]
 
 
 def _case(question: Question, found: Found) -> Case:
@@ -109,8 +156,10 @@ def _case(question: Question, found: Found) -> Case:
         outcome = "false answer" if found.decision == "answer" else "asked" if found.decision == "ask" else "refused"
     elif found.decision == "answer":
         outcome = "answered" if right[0] else "wrong"
+    elif found.decision == "ask":
+        outcome = "offered" if any(right) else "missed"
     else:
-        outcome = "offered" if found.decision == "ask" and any(right) else "missed"
+        outcome = "none"
     return Case(question=question, found=found, outcome=outcome)
 
 
@@ -119,7 +168,7 @@ def figures(cases: Sequence[Case]) -> Figures:
     counted = Counter(case.outcome for case in cases)
     inside = [case.rank() for case in cases if case.question.expected]
     ins, outs = max(1, len(inside)), max(1, len(cases) - len(inside))
-    share = {outcome: counted[outcome] / (ins if n < 4 else outs) for n, outcome in enumerate(get_args(Outcome))}
+    share = {outcome: counted[outcome] / (ins if n < INSIDE else outs) for n, outcome in enumerate(get_args(Outcome))}
     return Figures(
         in_scope=len(inside),
         top1=sum(rank == 1 for rank in inside) / ins,
@@ -134,6 +183,46 @@ def by_language(cases: Sequence[Case]) -> Mapping[Language, Figures]:
     return {one: figures([case for case in cases if case.question.language == one]) for one in LANGUAGES}
 
 
+def by_style(cases: Sequence[Case]) -> Mapping[tuple[Language, str], Figures]:
+    """The figures of each way to put a question, per language."""
+    return _by(cases, lambda case: style(case.question))
+
+
+def by_topic(cases: Sequence[Case], content: Content) -> Mapping[tuple[Language, str], Figures]:
+    """The figures of each topic, per language; a question out of scope, or of an entry that is gone, has none."""
+    topics = {entry.id: entry.topic for entry in content.entries.values()}
+    return _by(cases, lambda case: next((topics[one] for one in sorted(case.question.expected) if one in topics), ""))
+
+
+def _by(cases: Sequence[Case], name: Callable[[Case], str]) -> Mapping[tuple[Language, str], Figures]:
+    """The figures of each group by language and name, in this order; cases without a name are left out."""
+    groups: defaultdict[tuple[Language, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        if called := name(case):
+            groups[case.question.language, called].append(case)
+    order = sorted(groups, key=lambda key: (LANGUAGES.index(key[0]), key[1]))
+    return {key: figures(groups[key]) for key in order}
+
+
+def collisions(cases: Iterable[Case]) -> list[Collision]:
+    """Which entries are taken for which others, the most frequent first.
+
+    Out of scope only what was answered counts: something is always the nearest.
+    """
+    first: Counter[tuple[str, str]] = Counter()
+    answered: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        if not case.found.hits or case.outcome in ("asked", "refused") or case.rank() == 1:
+            continue
+        pair = "|".join(sorted(case.question.expected)) or NOBODY, case.found.hits[0].id
+        first[pair] += 1
+        answered[pair] += case.found.decision == "answer"
+    return [
+        Collision(expected=pair[0], got=pair[1], count=count, answered=answered[pair])
+        for pair, count in sorted(first.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
 def line(case: Case) -> dict[str, Any]:
     """A case as `./qiantai faq eval --misses --json` shows it."""
     return {
@@ -146,9 +235,14 @@ def line(case: Case) -> dict[str, Any]:
 
 
 def grams(text: str) -> frozenset[str]:
-    """The three-character pieces of a text, without blanks and punctuation."""
-    letters = bare(text)
+    """The three-character pieces of a text, without blanks and punctuation, in simplified characters."""
+    letters = _letters(text)
     return frozenset(letters[i : i + 3] for i in range(max(1, len(letters) - 2)))
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of `text`: half width, lower case, simplified; the words stay as they are."""
+    return "".join(char for char in simplified(unicodedata.normalize("NFKC", text).casefold()) if char.isalnum())
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:

@@ -3,50 +3,60 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.model import Button, Language
-from faq import entries, responses, texts, wording
+from faq import lessoncheck, phrasings, reading, responses, texts, wording
 from faq.entries import LANGUAGES, Content, Entry, china_day
-from faq.evaluate import grams, likeness
-from faq.index import bare
+from faq.findings import Finding, of_entry
 from faq.responses import Response, Responses
 from faq.wording import CERTAIN, PROHIBITED, TONE
 from faq.yamlfile import Problem
 
-PHRASINGS_MIN = 6  # per language: fewer and people's own words are not found
+if TYPE_CHECKING:
+    from faq.vectors import Vectors
+
 NUMBER = "12363"  # belongs into the settings: another site has another hotline
-ALIKE = 0.75  # likeness of three-character pieces from which two phrasings are the same
+SOON = timedelta(days=30)  # before the end of an entry: time to check its facts again
 # A text message holds 70 characters with Chinese and 160 without; two of them for a short answer.
 SHORT_MAX: dict[Language, int] = {"zh": 120, "en": 300}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Finding:
-    """Something to put right, and where; `rule` is its name for machines."""
+def run(folder: Path, now: datetime | None = None, vectors: Vectors | None = None) -> list[Finding]:
+    """Everything to put right in the content folder, by file and line; `now` is the clock's where it is not given.
 
-    file: str  # relative to the content folder
-    line: int  # 1, 2, …; 0 if the file as a whole is meant
-    reason: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}"
-
-
-def run(folder: Path, now: datetime | None = None) -> list[Finding]:
-    """Everything to put right in the content folder, by file and line; `now` is the clock's where it is not given."""
-    content, broken = entries.read(folder)
-    said, unsaid = responses.read(folder / responses.FOLDER)
-    found = [_broken(problem) for problem in (*broken, *unsaid)]
+    With `vectors` phrasings are also compared by meaning, which may take as long as encoding them.
+    """
+    whole, broken = reading.read(folder)
+    content, said, moment = whole.content, whole.responses, now or datetime.now(UTC)
+    found = [_broken(problem) for problem in broken]
     for entry in content.entries.values():
-        found += _entry(content, entry, now or datetime.now(UTC))
-    found += _look_alikes(content)
+        found += _entry(content, entry, moment)
+    found += lessoncheck.check(whole.lessons, whole.routing, china_day(moment), SOON)
+    found += phrasings.check(content, vectors)
     found += _sentences(said, content)
+    return sorted(found)
+
+
+def stopping(content: Content, said: Responses) -> list[Finding]:
+    """What forbids publishing content that could be read, by file and line; quick enough for every save."""
+    found = [
+        of_entry(content, entry.id, rule.name, f"{rule.reason} ({words})", *place)
+        for entry in content.entries.values()
+        for language in LANGUAGES
+        for place, text in _texts(entry, language)
+        for rule, words in wording.offences(text, PROHIBITED)
+    ]
+    found += [
+        finding
+        for language in LANGUAGES
+        for key, response in said.sentences[language].items()
+        for finding in _wording(said, language, key, response)
+        if finding.stops
+    ]
     return sorted(found)
 
 
@@ -56,20 +66,14 @@ def _broken(problem: Problem) -> Finding:
 
 def _entry(content: Content, entry: Entry, now: datetime) -> Iterator[Finding]:
     def finding(rule: str, reason: str, *place: str | int) -> Finding:
-        file, line = content.line(entry.id, *place)
-        return Finding(file=file, line=line, reason=f"{entry.id}: {reason}", rule=rule)
+        return of_entry(content, entry.id, rule, reason, *place)
 
-    if entry.valid_to and entry.valid_to < china_day(now):
+    today = china_day(now)
+    if entry.valid_to and entry.valid_to < today:
         yield finding("expired", f"no longer answered from since {entry.valid_to}; check the facts again", "valid_to")
+    elif entry.valid_to and entry.valid_to < today + SOON:
+        yield finding("expiring", f"answered from until {entry.valid_to} only; check the facts again", "valid_to")
     for language in LANGUAGES:
-        few = entry.phrasings[language]
-        if len(few) < PHRASINGS_MIN:
-            yield finding(
-                "few-phrasings",
-                f"{len(few)} phrasings in {language}, {PHRASINGS_MIN} are needed",
-                "phrasings",
-                language,
-            )
         length = len(entry.answer[language].short)
         if length > SHORT_MAX[language]:
             reason = f"the short answer in {language} has {length} characters, {SHORT_MAX[language]} fit a text message"
@@ -90,38 +94,17 @@ def _texts(entry: Entry, language: Language) -> Iterator[tuple[tuple[str, ...], 
     yield ("next_step", language), entry.next_step[language]
 
 
-def _look_alikes(content: Content) -> Iterator[Finding]:
-    """Phrasings that are nearly the same in two entries, or exactly the same in one."""
-    for language in LANGUAGES:
-        phrasings = [
-            (entry.id, place, text, grams(text))
-            for entry in content.entries.values()
-            for place, text in [(("question", language), entry.question[language])]
-            + [(("phrasings", language, n), text) for n, text in enumerate(entry.phrasings[language])]
-        ]
-        # Only those that share a piece can be alike; most pairs share none.
-        holders: defaultdict[str, list[int]] = defaultdict(list)
-        for n, (entry_id, place, text, pieces) in enumerate(phrasings):
-            seen: set[int] = set()
-            for piece in pieces:
-                seen.update(holders[piece])
-                holders[piece].append(n)
-            for other in sorted(seen):
-                other_id, _, other_text, other_pieces = phrasings[other]
-                same = entry_id == other_id
-                if bare(text) == bare(other_text) if same else likeness(pieces, other_pieces) >= ALIKE:
-                    file, line = content.line(entry_id, *place)
-                    reason = f"{entry_id}: “{text}” is nearly {other_id}'s “{other_text}”"
-                    yield Finding(file=file, line=line, reason=reason, rule="look-alike")
-
-
 def _sentences(said: Responses, content: Content) -> Iterator[Finding]:
     for language in LANGUAGES:
         for key, response in said.sentences[language].items():
             yield from _wording(said, language, key, response)
-            for n, entry in enumerate(map(_entry_of, response.buttons)):
+            for n, entry in enumerate(_slot(button, "faq", "id") for button in response.buttons):
                 if entry and entry not in content.entries:
                     reason = f"a button leads to entry {entry}, which does not exist"
+                    yield _sentence(said, language, "payload", reason, key, "buttons", n, "payload")
+            for n, page in enumerate(_slot(button, responses.MENU, "page") for button in response.buttons):
+                if page and f"{responses.MENU}.{page}" not in said.sentences[language]:
+                    reason = f"a button leads to the menu's page {page}, which does not exist"
                     yield _sentence(said, language, "payload", reason, key, "buttons", n, "payload")
     zh, en = (said.sentences[language] for language in LANGUAGES)
     for key in zh.keys() & en.keys():
@@ -150,10 +133,10 @@ def _sentence(said: Responses, language: Language, rule: str, reason: str, key: 
     return Finding(file=file, line=line, reason=f"{key}: {reason}", rule=rule)
 
 
-def _entry_of(button: Button) -> str:
-    """The FAQ entry that a button leads to, "" if none."""
-    intent, _, slots = button.payload.partition("{")
-    return str(json.loads("{" + slots).get("id", "")) if intent == "/faq" and slots else ""
+def _slot(button: Button, intent: str, slot: str) -> str:
+    """What a button of `intent` gives as `slot`, "" if it is another button or gives none."""
+    name, _, slots = button.payload.partition("{")
+    return str(json.loads("{" + slots).get(slot, "")) if name == f"/{intent}" and slots else ""
 
 
 def _but_language(payload: str) -> str:

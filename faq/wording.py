@@ -80,14 +80,17 @@ _SURE = "certain words for a fact that is not certain"
 CERTAIN: dict[Language, tuple[Rule, ...]] = {
     "zh": (
         _rule(
-            "certainty", _SURE, "(?<!不)(?:一定|肯定)|必然|绝对|百分之?百|毫无疑问|永远|从来|保证|全都?是|[就都]是诈骗"
+            "certainty",
+            _SURE,
+            "(?<!不)(?:一定|肯定)|必然|绝对|百分之?百|毫无疑问|永远|从来|保证(?!金|人|保险)|全都?是|[就都]是诈骗",
         ),
     ),
     "en": (
         _rule(
             "certainty",
             _SURE,
-            r"\b(?:always|never|certainly|definitely|absolutely|undoubtedly|guarantee[ds]?|no doubt)\b",
+            r"\b(?:always|never|certainly|definitely|absolutely|undoubtedly|guaranteed|no doubt)\b",
+            r"\bguarantees? (?:that|you|your)\b",  # and not the guarantee of a loan
         ),
     ),
 }

@@ -127,6 +127,7 @@ def linters() -> list[Check]:
         ),
         *(Check(name=f"web/{f.name}", command=[npm, "run", "lint"], cwd=f) for f in steps.FRONTS),
         Check(name="FAQ", command=_tool("door.cli", "faq", "lint")),
+        Check(name="FAQ figures", command=_tool("door.cli", "faq", "eval", "--gate")),
     ]
 
 

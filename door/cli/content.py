@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +13,21 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from door.cli.common import Json, called_from, dump, say, settings, table
+from door.cli.common import Json, called_from, dump, read_ledger, say, settings, sqlite_file
 from door.cli.exits import Exit, fail
 from door.cli.setup.steps import ROOT
 
 if TYPE_CHECKING:
     from core.model import Language
+    from core.settings import Settings
+    from faq.entries import Content
+    from faq.evaluate import Case
+    from faq.files import Files
+    from faq.vectors import Encoder, Vectors
+
+Words = Annotated[
+    bool, typer.Option("--words", help="By words alone, without the encoder that is set: quicker to start.")
+]
 
 faq = typer.Typer(no_args_is_help=True, help="The answers: search them, measure the search, check their files.")
 
@@ -26,20 +37,24 @@ def search(
     question: Annotated[list[str] | None, typer.Argument(help="What somebody might ask.")] = None,
     file: Annotated[Path | None, typer.Option(help="One question per line instead; - reads standard input.")] = None,
     language: Annotated[str, typer.Option(help="zh or en where a text does not tell by itself.")] = "zh",
+    words: Words = False,
     as_json: Json = False,
 ) -> None:
     """Which entries answer a question, and whether the assistant would answer, ask back or say that it cannot."""
     from faq import entries
-    from faq.search import Search, line
+    from faq.search import Search, line, readable
 
     if language not in ("zh", "en"):
         fail(Exit.USAGE, "--language is zh or en")
     if bool(question) == bool(file):
         fail(Exit.USAGE, 'give a question, or --file with one per line: ./qiantai faq search "怎么查信用报告"')
-    finder = Search(entries.load(settings().content), datetime.now(UTC))
+    house = settings()
+    encoder = _encoder(house, words)
+    finder = Search(entries.load(house.content), datetime.now(UTC), _vectors(encoder))
     fallback: Language = language
     for query in [" ".join(question)] if question else _lines(cast("Path", file)):
-        found = finder.find(query, fallback)
+        vector = encoder.encode([readable(query)])[0] if encoder else None
+        found = finder.find(query, fallback, vector=vector)
         if as_json:
             dump(line(query, fallback, found))
             continue
@@ -62,11 +77,27 @@ def measure(
     folder: Annotated[
         Path | None, typer.Option(help="Other question files (*.tsv) than those of tests/faq/held_out.")
     ] = None,
-    misses: Annotated[bool, typer.Option("--misses", help="List the questions that did not fare well, too.")] = False,
+    misses: Annotated[
+        bool, typer.Option("--misses", help="List the questions that did not fare well, and what changed.")
+    ] = False,
+    against: Annotated[
+        str,
+        typer.Option(help="What changed since a git revision, a published version, or the folder of an older copy."),
+    ] = "",
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw into this .svg file how often the scores are right.")
+    ] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 if a figure is worse than gate.toml beside the questions allows.")
+    ] = False,
+    words: Words = False,
     as_json: Json = False,
 ) -> None:
-    """How the search fares with questions it has not seen, per language; with --misses also which ones it misses."""
-    from faq import entries, evaluate
+    """How the search fares with questions it has not seen: per language, topic and style, and what collides."""
+    from door.cli import measuring
+    from faq import calibration, entries, evaluate
+    from faq import gate as gates
+    from faq.compare import compare
     from faq.search import Search
 
     place = called_from(folder) if folder else ROOT / "tests" / "faq" / "held_out"
@@ -76,41 +107,104 @@ def measure(
             f"there are no question files (*.tsv) in {place}; the held-out ones come with a checkout of the source, "
             "in tests/faq/held_out, and --folder names others",
         )
-    finder = Search(entries.load(settings().content), datetime.now(UTC))
-    cases = evaluate.ask(finder, evaluate.held_out(place))
-    found = {language: asdict(figures) for language, figures in evaluate.by_language(cases).items()}
-    missed = [evaluate.line(case) for case in cases if misses and not case.good]
-    if as_json:
-        for language, figures in found.items():
-            dump({"language": language} | {name: round(value, 4) for name, value in figures.items()})
-        for row in missed:
-            dump(row)
-        return
-    names = next(iter(found.values()))
-    rows = [[name.replace("_", " "), *(_share(figures[name]) for figures in found.values())] for name in names]
-    table(["", *found], rows, empty="No questions.")
-    for row in missed:
-        hits = "  ".join(f"{hit['id']} {hit['score']:.2f}" for hit in row["hits"])
-        expected = " or ".join(row["expected"]) or "no answer"
-        typer.echo(f"{row['outcome']}: {row['query']}\n  expected {expected}; {hits or 'no hits'}")
+    if picture and picture.suffix != ".svg":
+        fail(Exit.USAGE, "--picture draws SVG: give it a name that ends in .svg")
+    limits = gates.read(place) if gate else []
+    asked = evaluate.held_out(place)
+    house = settings()
+    encoder = _encoder(house, words)
+    vectors, now = _vectors(encoder), datetime.now(UTC)
+
+    def cases(content: Content) -> list[Case]:
+        return evaluate.ask(Search(content, now, vectors), asked, encoder)
+
+    content = entries.load(house.content)
+    found = cases(content)
+    measuring.tell(found, content, as_json=as_json)
+    if misses:
+        measuring.tell_misses(found, as_json=as_json)
+    if against:
+        old = _as_of(house, against)
+        before = cases(old)
+        compared = compare(before, found, old, content)
+        measuring.tell_changes(against, before, found, compared, each=misses, as_json=as_json)
+    if picture:
+        drawn = calibration.picture(measuring.calibrations(found), "How often the first hit is right")
+        _write(called_from(picture), drawn)
+    if broken := gates.broken(evaluate.by_language(found), limits):
+        fail(Exit.FOUND, "\n".join(broken))
 
 
-def _share(value: float) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
+def _as_of(house: Settings, past: str) -> Content:
+    """The content of another folder, of a version that was published, or of the content folder at a git revision."""
+    from core.errors import ContentError
+    from faq import entries
+    from faq.files import laid_out
+    from faq.revision import folder_at
+
+    folder = called_from(Path(past))
+    with ExitStack() as stack:
+        if folder.is_dir():
+            place = folder
+        elif kept := _published(house, past):
+            place = stack.enter_context(laid_out(kept))
+        else:
+            place = stack.enter_context(folder_at(house.content, past))
+        try:
+            return entries.load(place)
+        except ContentError as e:
+            raise ContentError(f"the content as of {past} cannot be used today:\n{e}") from None
+
+
+def _published(house: Settings, version: str) -> Files | None:
+    """The files of a published version; None where the ledger has none of that name."""
+    from core.errors import ContentError
+    from faq import versions
+
+    file = sqlite_file(house)
+    if not re.fullmatch("[0-9a-f]{12}", version) or (file and not file.exists()):
+        return None
+    with suppress(ContentError):  # it may be a commit
+        return read_ledger(house, lambda conn: versions.kept(conn, version))
+    return None
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as e:
+        fail(Exit.USAGE, f"{file} cannot be written ({e.strerror})")
 
 
 @faq.command("lint")
-def lint(as_json: Json = False) -> None:
-    """Everything that should be put right in the content folder, by file and line."""
+def lint(words: Words = False, as_json: Json = False) -> None:
+    """Everything that should be put right in the content folder, by file and line. Warnings alone are no failure."""
     from faq.lint import run
 
-    folder = settings().content
-    findings = run(folder)
+    house = settings()
+    encoder = _encoder(house, words)
+    findings = run(house.content, vectors=_vectors(encoder))
     for finding in findings:
         if as_json:
-            dump(asdict(finding))
+            dump(asdict(finding) | {"level": finding.level, "stops": finding.stops})
         else:
-            typer.echo(f"{folder / finding.file}:{finding.line}: {finding.reason} [{finding.rule}]")
-    if findings:
-        fail(Exit.FOUND, f"{len(findings)} things to put right")
-    say("Nothing to put right.")
+            warning = ", warning" if finding.level == "warning" else ""
+            typer.echo(f"{house.content / finding.file}:{finding.line}: {finding.reason} [{finding.rule}{warning}]")
+    wrong = sum(finding.level != "warning" for finding in findings)
+    if wrong:
+        fail(Exit.FOUND, f"{wrong} things to put right")
+    say(f"{len(findings)} warnings." if findings else "Nothing to put right.")
+
+
+def _encoder(house: Settings, words: bool) -> Encoder | None:
+    """The encoder that is set; None to go by words alone. Loading it takes seconds."""
+    from faq import vectors
+
+    return None if words else vectors.load(house.encoder)
+
+
+def _vectors(encoder: Encoder | None) -> Vectors | None:
+    """A store of vectors for one command; encoding all phrasings takes a second or two."""
+    from faq.vectors import Vectors
+
+    return Vectors(encoder) if encoder else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core.model import Language
@@ -32,3 +34,10 @@ def test_letters_tell_the_language(text: str, language: Language) -> None:
 @pytest.mark.parametrize("fallback", ["zh", "en"])
 def test_what_does_not_tell_keeps_the_language_spoken_before(text: str, fallback: Language) -> None:
     assert detect(text, fallback) == fallback
+
+
+@pytest.mark.parametrize("char", ["a", "⟦", "1", "😀"])
+def test_a_long_message_is_told_as_soon_as_a_short_one(char: str) -> None:
+    started = time.process_time()
+    detect(char * 100_000, "zh")  # the longest that can be set; with the square of its length it would take minutes
+    assert time.process_time() - started < 0.5

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from door.cli.common import Json, dump, say, table
+from door.cli.common import Json, called_from, dump, say, table
 from door.cli.exits import Exit, fail
+from door.cli.setup.steps import ROOT
 
 app = typer.Typer(no_args_is_help=True, help="Measure the house, and kill it on purpose.")
 
@@ -76,6 +78,40 @@ def faults(
         say(f"Never struck: {result['never_struck'] or 'none'}")
         say(f"Sent again after an unknown end: {result['resent_after_unknown']}; parked: {result['parked']}")
         _tell(result)
+    _end(result)
+
+
+@app.command("faq")
+def answers(
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Words, encoders and both instead, on the held-out questions.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option(help="Compare on the question files (*.tsv) of this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Milliseconds of one question on one thread at 84 entries, 10,000 and 100,000 phrasings; memory and build time."""
+    from door.cli.bench import faq as measuring
+    from door.cli.bench.figures import Figure, show
+
+    if compare:
+        place = called_from(folder) if folder else ROOT / "tests" / "faq" / "held_out"
+        result = measuring.compare(place, tell=say)
+        if as_json:
+            dump(result)
+        else:
+            measuring.tell_compared(result)
+        _end(result)
+        return
+    _only_on_linux()
+    result = measuring.measure(tell=say)
+    if as_json:
+        dump(result)
+    else:
+        show("One question, encoding included", [Figure(**f) for f in result["figures"]])
+        columns = ("texts", "entries", "p50", "p95", "p99", "memory_mib", "encode_seconds", "build_seconds")
+        rows = [[(row | row["ms"])[name] for name in columns] for row in result["sizes"]]
+        table([name.replace("_", " ") for name in columns], rows, empty="nothing was measured")
+        say(f"Machine: {result['machine']}")
     _end(result)
 
 
