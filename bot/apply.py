@@ -8,10 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from core import alarm, inbox, outbox, turns
-from core.effects import Alert, Effect, LeaveMessage, OptOut, SetLanguage
+from core import alarm, inbox, outbox, questions, turns
+from core.effects import Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, SetLanguage
 from core.model import Author, Language, Lease, Rendered, Turn
-from core.tables import conversation, effect, left_message
+from core.questions import Missed
+from core.tables import conversation, effect
+from desk import handoff
 
 PACK = 1  # zlib level: most of the gain for a third of the time
 SMALL = 1024  # bytes; below it compressing costs more (0.1 ms) than it saves
@@ -27,6 +29,7 @@ class Plan:
     spoken: Language
     outcome: str  # the decision's label, or why the message was parked
     parked: bool = False
+    missed: Missed | None = None  # what the turn could not answer
 
 
 def pack(state: bytes | None) -> bytes | None:
@@ -89,7 +92,10 @@ def _act(conn: Connection, held: Lease, turn: Turn, plan: Plan, *, live: bool, n
         live=live,
         epoch=held.epoch,
         in_reply_to=turn.external_id,
+        answers=turn.seq,
     )
+    if plan.missed is not None:
+        questions.keep(conn, held.conversation, turn.seq, plan.missed, now)
 
 
 def _where(turn: Turn) -> str:
@@ -99,7 +105,7 @@ def _where(turn: Turn) -> str:
 
 def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> None:
     """Applies one effect; its row's key (message, place) is what makes a second time impossible."""
-    fields = asdict(asked)
+    fields, cause = asdict(asked), f"{turn.inbox_id}:{n}"
     conn.execute(
         insert(effect).values(inbox_id=turn.inbox_id, n=n, name=fields.pop("name"), fields=fields, applied_at=now)
     )
@@ -109,15 +115,11 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> N
                 update(conversation).where(conversation.c.id == turn.conversation).values(language=asked.language)
             )
         case LeaveMessage():
-            conn.execute(
-                insert(left_message).values(
-                    conversation_id=turn.conversation,
-                    cause=f"{turn.inbox_id}:{n}",
-                    text=asked.text,
-                    contact=asked.contact,
-                    created_at=now,
-                )
-            )
+            handoff.leave(conn, turn.conversation, cause=cause, text=asked.text, contact=asked.contact, now=now)
+        case HandOff():
+            handoff.ask(conn, turn.conversation, cause=cause, reason=asked.reason, now=now)
+        case CancelHandOff():
+            handoff.cancel(conn, turn.conversation, now)
         case Alert():
             alarm.raise_alarm(conn, asked.reason, turn.conversation, _where(turn), now)
         case OptOut():

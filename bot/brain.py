@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 import aiohttp
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from core import effects
 from core.effects import Effect
@@ -47,7 +49,7 @@ class TurnRequest:
     channel: str  # kind of the channel
     capabilities: Capabilities
     now: datetime  # the only clock the brain has
-    vector: Sequence[float] | None = None  # of the message, from the encoder
+    vector: NDArray[np.float32] | None = None  # of the message, from the encoder; shape (size,)
     hits_decision: Literal["answer", "ask", "none"] = "none"
     hits: Sequence[Any] = ()  # faq.search.Hit or plain mappings of the same fields, best first
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])  # pending, case, last_speaker, since (seconds)
@@ -92,7 +94,7 @@ def encode(request: TurnRequest) -> bytes:
         "state": None if request.state is None else orjson.Fragment(request.state),
     }
     try:
-        return orjson.dumps(body)
+        return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as e:  # orjson.JSONEncodeError: lone surrogates and the like
         raise TurnFailed("refused", f"turn {request.turn} cannot be written as JSON", permanent=True) from e
 

@@ -13,12 +13,13 @@ from typing import Literal, Protocol, cast
 import structlog
 from sqlalchemy import Connection
 
+from bot import choices, saying
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.reflexes import Reflex, Reflexes
 from core import alarm, outbox, retry, turns
 from core.effects import Effect, SetLanguage
-from core.errors import ContentError, LeaseLost, LedgerBusy
+from core.errors import LeaseLost, LedgerBusy
 from core.live import Live
 from core.model import (
     Author,
@@ -34,8 +35,11 @@ from core.model import (
 )
 from core.store import Store
 from core.turns import FREE, Waiting
+from faq.asking import Asking
 from faq.language import detect
 from faq.publish import Current
+from faq.responses import Renderer
+from faq.search import Found
 
 log = structlog.get_logger()
 
@@ -81,6 +85,7 @@ class Conversations:
         live: Live,
         brain: BrainClient,
         content: Content,
+        asking: Asking,
         reflexes: Reflexes,
         accounts: Mapping[ChannelId, Account],
         limits: Limits,
@@ -92,6 +97,7 @@ class Conversations:
         self._live = live
         self._brain = brain
         self._content = content
+        self._asking = asking
         self._reflexes = reflexes
         self._accounts = accounts
         self._limits = limits
@@ -209,7 +215,7 @@ class Conversations:
     def _parked(self, held: Lease, turn: Turn, failure: TurnFailed) -> Plan:
         log.error("turn_parked", conversation_id=held.conversation, message_id=turn.inbox_id, why=failure.reason)
         language, spoken = self._languages(held, turn)
-        told = self._render((Say(key="parked"),), language)
+        told = self._rendered((Say(key="parked"),), language)
         return Plan(say=told, state=held.state, spoken=spoken, outcome=f"brain {failure.reason}", parked=True)
 
     async def _commit(self, held: Lease, turn: Turn, plan: Plan, *, last: bool) -> tuple[int, bool]:
@@ -235,51 +241,49 @@ class Conversations:
         reflex = self._reflex(turn)
         if reflex is not None and not reflex.brain:
             return self._reflex_plan(held, reflex, None, language, spoken)
+        current = self._content.current  # one state of the content for the whole turn
+        found: Found | None = None
         try:
-            reply = await self._ask(held, turn, language, reflex)
+            reply, found = await self._ask(held, turn, language, reflex, current)
         except TurnFailed:
             if reflex is None:
                 raise
             reply = None  # what a reflex says does not need the brain
         if reflex is not None:
             return self._reflex_plan(held, reflex, reply, language, spoken)
-        return self._brain_plan(cast("TurnReply", reply), language, spoken)
+        return _brain_plan(cast("TurnReply", reply), found, language, spoken, current.renderer)
 
     def _reflex(self, turn: Turn) -> Reflex | None:
         return self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
-
-    def _brain_plan(self, reply: TurnReply, language: Language, spoken: Language) -> Plan:
-        language = _chosen(reply.effects) or language
-        return Plan(
-            say=self._render(reply.say, language),
-            effects=reply.effects,
-            state=pack(reply.state),
-            spoken=spoken,
-            outcome=reply.decision.label,
-        )
 
     def _reflex_plan(
         self, held: Lease, reflex: Reflex, reply: TurnReply | None, language: Language, spoken: Language
     ) -> Plan:
         """The reflex's own words first; the brain may go on from there, it does not overrule them."""
         return Plan(
-            say=self._render(reflex.say + (reply.say if reply else ()), language),
+            say=self._rendered(reflex.say + (reply.say if reply else ()), language),
             effects=reflex.effects + (reply.effects if reply else ()),
             state=pack(reply.state) if reply else held.state,
             spoken=spoken,
             outcome=f"reflex:{reflex.name}",
         )
 
-    async def _ask(self, held: Lease, turn: Turn, language: Language, reflex: Reflex | None) -> TurnReply:
+    async def _ask(
+        self, held: Lease, turn: Turn, language: Language, reflex: Reflex | None, current: Current
+    ) -> tuple[TurnReply, Found | None]:
+        """The brain's reply, and what was found for a typed message."""
         kind, text, payload = turn.kind, turn.text, turn.payload
         if reflex is not None:
             kind, text, payload = MessageKind.PAYLOAD, "", reflex.brain
         elif kind is MessageKind.PAYLOAD and not await self._offered(turn):
             kind, text, payload = MessageKind.TEXT, text or payload, ""  # not a button of ours: words like any other
-        found = self._content.current.search.find(text, language) if kind is MessageKind.TEXT else None
+        elif kind is MessageKind.TEXT and (meant := choices.chosen(turn.text, held.offered)):
+            kind, payload = MessageKind.PAYLOAD, meant
+        asked = await self._asking.ask(current.search, text, language) if kind is MessageKind.TEXT else None
+        found = asked.found if asked else None
         account = self._accounts[held.channel]
         now = self._clock()
-        return await self._brain.turn(
+        reply = await self._brain.turn(
             TurnRequest(
                 turn=f"{turn.inbox_id}-{held.fence}",
                 kind=kind,
@@ -290,6 +294,7 @@ class Conversations:
                 channel=account.kind,
                 capabilities=account.capabilities,
                 now=now,
+                vector=asked.vector if asked else None,
                 hits_decision=found.decision if found else "none",
                 hits=found.hits if found else (),
                 context={
@@ -301,6 +306,7 @@ class Conversations:
                 state=unpack(held.state),
             )
         )
+        return reply, found
 
     async def _offered(self, turn: Turn) -> bool:
         return await self._store.read(
@@ -347,7 +353,7 @@ class Conversations:
 
     def _hold(self, waiting: Waiting, now: datetime, *, live: bool) -> Callable[..., bool]:
         language = waiting.language or detect(waiting.text, self._fallback(waiting.spoken, waiting.language_hint))
-        words = list(self._render((Say(key="hold"),), language))
+        words = list(self._rendered((Say(key="hold"),), language))
 
         def op(conn: Connection) -> bool:
             if not turns.hold(conn, waiting, now):
@@ -376,18 +382,23 @@ class Conversations:
                 return known
         return self._limits.default_language
 
-    def _render(self, say: tuple[Say, ...], language: Language) -> tuple[Rendered, ...]:
-        return tuple(self._words(one, language) for one in say)
+    def _rendered(self, say: tuple[Say, ...], language: Language) -> tuple[Rendered, ...]:
+        return saying.rendered(say, language, self._content.current.renderer)
 
-    def _words(self, say: Say, language: Language) -> Rendered:
-        """The sentence; for an entry that was taken away since its button was offered, that it is gone."""
-        renderer = self._content.current.renderer
-        try:
-            return renderer.render(say, language)
-        except ContentError:
-            if not say.faq:
-                raise
-            return renderer.render(Say(key="faq.expired"), language)
+
+def _brain_plan(
+    reply: TurnReply, found: Found | None, language: Language, spoken: Language, renderer: Renderer
+) -> Plan:
+    language = _chosen(reply.effects) or language
+    say = saying.honest(reply.say, found)
+    return Plan(
+        say=tuple(saying.matched(words, found) for words in saying.rendered(say, language, renderer)),
+        effects=reply.effects,
+        state=pack(reply.state),
+        spoken=spoken,
+        outcome=reply.decision.label,
+        missed=saying.missed(say, found, spoken),
+    )
 
 
 def _chosen(effects: tuple[Effect, ...]) -> Language | None:
@@ -398,7 +409,7 @@ def _chosen(effects: tuple[Effect, ...]) -> Language | None:
 def _after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
     """The lease as the next message of the same conversation finds it."""
     language = _chosen(plan.effects) or held.language
-    return replace(held, state=plan.state, spoken=plan.spoken, language=language, visit=visit, last_at=now)
+    return replace(held, state=plan.state, spoken=plan.spoken, language=language, visit=visit, last_at=now, offered=())
 
 
 class _Heartbeat:

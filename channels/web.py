@@ -6,18 +6,24 @@ Client to server:
     {"type":"hello","token":"<secret or empty>","last_seq":0,"language":"zh"}     always first
     {"type":"msg","cid":"<id by the client>","text":"怎么查自己的信用报告"}           what the visitor typed …
     {"type":"msg","cid":"<id by the client>","payload":"/faq{\\"id\\":\\"F22\\"}","title":"…"}   … or the button
+    {"type":"rate","seq":9,"helpful":true}    a thumb under the answer at this seq: up, down (false), taken back (null)
     {"type":"typing","on":true}   {"type":"read","seq":7}   {"type":"ping"}
 Server to client:
     {"type":"welcome","token":"…","conversation":"c…","seq":7,"hotline":{"name","number","hours"},"language":"zh"}
     {"type":"ack","cid":"…","seq":8}
     {"type":"msg","seq":9,"from":"bot","text":"…","buttons":[{"title","payload"}],"source":"…","entry":"F22","at":"…"}
         and "cid" on the visitor's own messages: a client that already shows that cid shows it once
+    {"type":"rated","seq":9,"helpful":true}
+        once it is kept; and after welcome, one for every rated answer of the conversation
     {"type":"typing","on":true}   {"type":"resync","from":4}   {"type":"error","code","text","cid"}   {"type":"pong"}
 
 The token is a secret made here for a new visitor and kept by the client; it is the `sender`, which the house stores
 only as a keyed hash. A client keeps each `msg` until its `ack` and sends it again after a reconnection: the same cid
 is the same message. A bad frame therefore gets an error that names its cid, or the client would send it for ever;
 where no cid can be read the socket is closed. `send` calls nobody: the client reads the ledger after its last seq.
+
+A client keeps each `rate` until it is `rated`, too, and the latest one of an answer counts. An error names its seq:
+not_found where no FAQ answer stands at this place of the visitor's own conversation.
 
 Where no WebSocket gets through, `POST /c/<channel id>/in` takes one msg frame with the token in X-Qiantai-Token.
 """
@@ -111,11 +117,19 @@ class Read:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """What the visitor thinks of the answer at `seq`."""
+
+    seq: int
+    helpful: bool | None  # None: takes it back
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Ping:
     pass
 
 
-Frame = Hello | Message | Typing | Read | Ping
+Frame = Hello | Message | Typing | Read | Rate | Ping
 
 
 def read_frame(data: str | bytes, max_text: int = 4000) -> Frame:
@@ -182,6 +196,14 @@ def _read(raw: dict[str, Any], max_text: int) -> Read:
     return Read(seq=_seq(raw, "seq"))
 
 
+def _rate(raw: dict[str, Any], max_text: int) -> Rate:
+    _only(raw, "seq", "helpful")
+    helpful = raw.get("helpful", "")
+    if not (helpful is None or isinstance(helpful, bool)):
+        raise BadFrame("bad_frame", "helpful: true, false or null")
+    return Rate(seq=_seq(raw, "seq"), helpful=helpful)
+
+
 def _ping(raw: dict[str, Any], max_text: int) -> Ping:
     _only(raw)
     return Ping()
@@ -192,6 +214,7 @@ _READERS: dict[str, Callable[[dict[str, Any], int], Frame]] = {
     "msg": _msg,
     "typing": _typing,
     "read": _read,
+    "rate": _rate,
     "ping": _ping,
 }
 
@@ -259,6 +282,11 @@ def msg(
     )
 
 
+def rated(*, seq: int, helpful: bool | None) -> str:
+    """What is kept of the visitor's opinion of the answer at `seq`."""
+    return _frame(type="rated", seq=seq, helpful=helpful)
+
+
 def typing(*, on: bool) -> str:
     return _frame(type="typing", on=on)
 
@@ -268,8 +296,10 @@ def resync(*, after: int) -> str:
     return _frame(**{"type": "resync", "from": after})
 
 
-def error(*, code: str, text: str, cid: str = "") -> str:
-    return _frame(type="error", code=code, text=text, **({"cid": cid} if cid else {}))
+def error(*, code: str, text: str, cid: str = "", seq: int = 0) -> str:
+    """A refusal; `cid` or `seq` says of which message or which rating."""
+    about = ({"cid": cid} if cid else {}) | ({"seq": seq} if seq else {})
+    return _frame(type="error", code=code, text=text, **about)
 
 
 def pong() -> str:

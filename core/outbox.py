@@ -25,7 +25,7 @@ from core.model import (
     Seq,
 )
 from core.tables import IS_WAITING, address, conversation, message, outbox
-from core.turns import FREE
+from core.turns import FREE, buttons
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,11 +86,12 @@ def put(
     live: bool,
     epoch: int | None = None,
     in_reply_to: str = "",
+    answers: Seq | None = None,
 ) -> None:
     """Writes `items` at the end of the transcript and into the outbox as `<cause>:0`, `<cause>:1` …
 
     A cause that is there already is an IntegrityError: nothing is said twice. `live`: the client reads the ledger
-    itself, so the commit is the delivery and the rows are born `sent`.
+    itself, so the commit is the delivery and the rows are born `sent`. `answers`: the message that they answer.
     """
     if not items:
         return
@@ -109,6 +110,9 @@ def put(
                 "source": item.source,
                 "entry": item.entry,
                 "entry_version": item.entry_version,
+                "score": item.score,
+                "phrasing": item.phrasing,
+                "answers": answers,
                 "created_at": now,
             }
             for n, item in enumerate(items)
@@ -133,10 +137,6 @@ def put(
     )
 
 
-def _buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
-    return tuple(Button(title=b["title"], payload=b["payload"]) for b in raw or ())
-
-
 _TRANSCRIPT = (
     select(message)
     .where(message.c.conversation_id == bindparam("c"), message.c.seq > bindparam("after"))
@@ -155,7 +155,7 @@ def transcript(conn: Connection, conversation_id: ConversationId, *, after: int,
             kind=MessageKind(row.kind),
             text=row.text,
             payload=row.payload,
-            buttons=_buttons(row.buttons),
+            buttons=buttons(row.buttons),
             source=row.source,
             entry=row.entry,
             external_id=row.external_id,
@@ -285,7 +285,7 @@ def _next(conn: Connection, conversation_id: ConversationId, now: datetime, *, r
                 seq=Seq(row.seq),
                 sealed=row.sealed,
                 text=row.text,
-                buttons=_buttons(row.buttons),
+                buttons=buttons(row.buttons),
                 source=row.source,
                 in_reply_to=row.in_reply_to,
                 attempts=row.attempts,

@@ -22,6 +22,7 @@ from core import alarm, turns
 from core.inbox import Inbox
 from core.live import Live, Ready
 from core.model import ChannelId, ConversationId, Language
+from core.setting_checks import networks
 from core.settings import Settings
 from core.store import Store
 from core.vault import Vault
@@ -34,7 +35,7 @@ from door.health import Health
 from door.listening import LOOPBACK, Listening, bind
 from door.loops import Loops
 from door.metrics import Metrics
-from door.rates import Rates
+from door.rates import Addresses, Rates
 from door.reception import Reception
 from door.sender import Sender
 from door.sinks import CountedSinks
@@ -42,7 +43,10 @@ from door.socket import SWEEP_EVERY, Sockets
 from door.sweeper import Sweeper
 from door.webhooks import Webhooks
 from door.workers import Pool
+from faq import vectors
+from faq.asking import Asking
 from faq.publish import Library
+from faq.vectors import Vectors
 
 log = structlog.get_logger()
 
@@ -93,8 +97,14 @@ async def open_house(
         stack.push_async_callback(store.close)
         if settings.ledger_url.startswith("sqlite"):  # this house is alone with it: leases are a dead one's
             await store.write(turns.free_leases)
-        library = await Library.open(settings, store, clock)
         live, metrics, inbox = Live(), Metrics(), Inbox(store, vault, max_text=settings.max_text)
+        encoder = await asyncio.to_thread(vectors.load, settings.encoder)
+        kept = Vectors(encoder, settings.data / "vectors") if encoder else None
+        if kept is not None:
+            stack.callback(kept.close)
+        library = await Library.open(settings, store, clock, kept)
+        asking = Asking(encoder, metrics.encoder_failures.inc)
+        stack.push_async_callback(asyncio.to_thread, asking.close)
         tokens = Tokens(store, clock)
         accounts = channels.make_all(settings.channels, clock)
         for channel in accounts.values():
@@ -109,6 +119,9 @@ async def open_house(
             rates=Rates(settings.rate_per_minute),
             metrics=metrics,
             clock=clock,
+        )
+        addresses = Addresses(
+            settings.visitors_per_minute, settings.sockets_per_address, networks(settings.trusted_proxies)
         )
         health = Health(store=store, data=settings.data)
         webhooks = Webhooks(
@@ -126,6 +139,7 @@ async def open_house(
             vault=vault,
             live=live,
             reception=reception,
+            addresses=addresses,
             metrics=metrics,
             hotline=lambda language: _hotline(settings, language),
             default_language=settings.default_language,
@@ -155,7 +169,7 @@ async def open_house(
         if brain is None:
             await _start_brain(house, base, stack, brain_command)
         base.endless("content", library.watch)
-        await _start_work(house, base, stack)
+        await _start_work(house, base, asking, stack)
         yield house
 
 
@@ -200,7 +214,7 @@ async def _start_brain(house: House, base: Loops, stack: AsyncExitStack, command
     await asyncio.to_thread(actions.names)
 
 
-async def _start_work(house: House, base: Loops, stack: AsyncExitStack) -> None:
+async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExitStack) -> None:
     """The loops that answer, send and look after things; stopped before what they stand on."""
     settings, store, live, metrics = house.settings, house.store, house.live, house.metrics
     conversations = Conversations(
@@ -208,6 +222,7 @@ async def _start_work(house: House, base: Loops, stack: AsyncExitStack) -> None:
         live=live,
         brain=house.brain,
         content=house.library,
+        asking=asking,
         reflexes=reflexes.load(),
         accounts={id: Account(kind=c.kind, capabilities=c.capabilities) for id, c in house.channels.items()},
         limits=Limits(

@@ -24,6 +24,8 @@ QUIET = (
     "asyncio",
     "watchfiles",
     "rasa_sdk",
+    "sentence_transformers",
+    "transformers",
 )
 
 

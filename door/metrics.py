@@ -54,6 +54,7 @@ class Metrics:
         self.loop_deaths = counter("loop_deaths", "Deaths of the house's endless loops.", "loop")
         self.brain_restarts = counter("brain_restarts", "Starts of the brain after its first.")
         self.brain_up = gauge("brain_up", "1 while the brain answers.")
+        self.encoder_failures = counter("encoder_failures", "Batches of questions that the encoder could not read.")
         self.sockets = gauge("sockets", "Open pages.", "channel")
         self.outbox = gauge("outbox", "Messages that wait to go out, by state.", "state")
         self.open_messages = gauge("open_messages", "Messages that wait for an answer.")

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
 import pytest
 from aiohttp import web
@@ -62,7 +63,7 @@ async def test_a_turn_carries_everything_the_contract_names(client: BrainClient,
     reply = await client.turn(
         request(
             attachments=(Attachment(media_type="image/png", url="https://example.org/secret", name="a.png"),),
-            vector=(0.25, -1.0),
+            vector=np.array([0.25, -1.0], np.float32),
             hits_decision="answer",
             hits=(Hit("F22", "credit_report", 0.93, "怎么查信用报告"),),
             context={"pending": None, "case": None, "last_speaker": "bot", "since": 12.5},

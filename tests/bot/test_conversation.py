@@ -23,9 +23,10 @@ from core.tables import alarm, conversation, effect, left_message
 from core.tables import inbox as inbox_table
 from core.turns import FREE
 from core.vault import Vault
-from faq.publish import Library
+from faq.asking import Asking
 from tests.brain_server import BrainServer, brain_server, say
 from tests.conftest import NOON, Clock
+from tests.faq.folder import still
 
 WEB, HOOK = ChannelId("web"), ChannelId("hook")
 CONTENT = Path(__file__).parents[2] / "faq" / "content"
@@ -43,7 +44,8 @@ class House:
             store=store,
             live=self.live,
             brain=self.client,
-            content=Library(CONTENT, clock=clock),
+            content=still(CONTENT, clock),
+            asking=Asking(None),
             reflexes=reflexes.load(),
             accounts={
                 WEB: Account(kind="web", capabilities=Capabilities(buttons=True, live=True)),
@@ -202,6 +204,41 @@ async def test_effects_are_done_in_the_turns_own_transaction(house: House) -> No
     )
     assert list(names) == ["leave_message", "alert", "opt_out"]
     assert await house.count_of(alarm) == 1
+
+
+async def test_who_waits_for_a_person_stays_there_while_the_bot_goes_on_helping(house: House) -> None:
+    async def waiting() -> list[tuple[str, str, str]]:
+        query = select(left_message.c.reason, left_message.c.state, left_message.c.text)
+        return await house.store.read(lambda conn: [(r.reason, r.state, r.text) for r in conn.execute(query)])
+
+    house.brain.answer = lambda turn: say("person.how", effects=[{"name": "hand_off", "reason": "misses"}])
+    await house.answer("找个人来吧")
+    assert await waiting() == [("misses", "asked", "")]
+    house.brain.answer = lambda turn: say(say=[{"faq": "F22"}])
+    assert "征信" in (await house.answer("怎么查自己的信用报告？"))[0].text
+    left = {"name": "leave_message", "text": "请回电", "contact": "⟦phone:abc⟧"}
+    house.brain.answer = lambda turn: say("leave_message.done", effects=[left])
+    await house.answer("13912345678")
+    assert await waiting() == [("misses", "left", "请回电")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("我想自杀", "emergency"), ("转人工", "asked"), ("我要投诉", "complaint")]
+)
+async def test_a_reflex_lets_the_conversation_wait_for_a_person(house: House, text: str, reason: str) -> None:
+    house.brain.answer = lambda turn: say("leave_message.ask_text")
+    await house.answer(text)
+    [row] = await house.store.read(lambda conn: list(conn.execute(select(left_message))))
+    assert (row.reason, row.state) == (reason, "asked")
+
+
+async def test_who_cancels_does_not_wait_any_more(house: House) -> None:
+    house.brain.answer = lambda turn: say("person.how", effects=[{"name": "hand_off", "reason": "asked"}])
+    await house.answer("找个人来吧")
+    house.brain.answer = lambda turn: say("leave_message.cancelled", effects=[{"name": "cancel_hand_off"}])
+    await house.answer("算了")
+    [row] = await house.store.read(lambda conn: list(conn.execute(select(left_message))))
+    assert (row.state, row.done_by) == ("cancelled", "contact")
 
 
 async def test_an_answer_that_cannot_be_applied_whole_is_not_applied_at_all_and_ends_parked(house: House) -> None:

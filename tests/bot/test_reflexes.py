@@ -7,7 +7,7 @@ import timeit
 import pytest
 
 from bot.reflexes import Reflexes, load
-from core.effects import Alert, OptOut
+from core.effects import Alert, HandOff, OptOut
 from core.errors import ContentError
 from core.model import Say
 
@@ -185,7 +185,9 @@ def test_an_emergency_anywhere_wins_over_every_other_wish() -> None:
 def test_each_reflex_says_something_and_asks_for_what_it_promises() -> None:
     table = {reflex.name: reflex for reflex in load().all}
     assert list(table) == ["emergency", "opt_out", "person", "complaint"]
-    assert table["emergency"].effects == (Alert(reason="emergency"),)
+    assert table["emergency"].effects == (Alert(reason="emergency"), HandOff(reason="emergency"))
+    assert table["person"].effects == (HandOff(reason="asked"),)
+    assert table["complaint"].effects == (HandOff(reason="complaint"),)
     assert table["opt_out"].effects == (OptOut(),)
     assert table["person"].brain == table["complaint"].brain == "/leave_message"
     assert table["person"].say == (Say(key="person.how"),)

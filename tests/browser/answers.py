@@ -10,7 +10,8 @@ REPORT = Answer(
     text="每人每年可以免费查两次本人的信用报告，常用的办法有四种：\n"
     "1. 中国人民银行征信中心网站 https://www.pbccrc.org.cn ；\n2. 手机银行和“云闪付”里的“信用报告”；\n"
     "3. 商业银行网点的自助查询机；\n4. 征信中心的柜台，请带上身份证原件。",
-    source="依据：《征信业管理条例》第十七条；征信中心网站；核对日期：2026-11-18 · 待核实",
+    source="依据：《征信业管理条例》第十七条；征信中心网站；资料整理日期：2026-11-18 · 待核实",
+    entry="F22",
 )
 
 ANSWERS = {
@@ -38,7 +39,8 @@ ANSWERS = {
     DEPOSIT: Answer(
         text="Up to 500,000 yuan for each depositor at each insured bank, principal and interest together. "
         "Anything above that is paid from the liquidation of the bank.",
-        source="Source: Deposit Insurance Regulation, Article 5; checked on 2026-11-18 · unreviewed",
+        source="Source: Deposit Insurance Regulation, Article 5; compiled on 2026-11-18 · unreviewed",
+        entry="F77",
     ),
     CHOOSE: Answer(
         text="您想问的是哪一个？",
@@ -52,6 +54,7 @@ ANSWERS = {
     '/faq{"id":"F24"}': Answer(
         text="可以向征信中心或者报送信息的银行提出异议，二十日内会书面答复您。",
         source="依据：《征信业管理条例》第二十五条；核对日期：2026-11-18",
+        entry="F24",
     ),
     "/leave_message": Answer(text="好的，请写下您想说的话。"),
 }

@@ -36,6 +36,7 @@ class Answer:
 
     text: str
     source: str = ""
+    entry: str = ""
     buttons: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -47,6 +48,7 @@ class Conversation:
     language: str
     messages: list[Frame] = field(default_factory=list)
     tabs: list[web.WebSocketResponse] = field(default_factory=list)
+    ratings: dict[int, bool] = field(default_factory=dict)  # of answers, by seq
 
     def texts(self, author: str = "contact") -> list[str]:
         return [message["text"] for message in self.messages if message["from"] == author]
@@ -215,6 +217,8 @@ class FrontDesk:
         if last > len(conversation.messages):  # it remembers another ledger, or one from before a restore
             await socket.send_json({"type": "resync", "from": 0})
             last = 0
+        for seq, helpful in conversation.ratings.items():
+            await socket.send_json({"type": "rated", "seq": seq, "helpful": helpful})
         for message in conversation.messages[last:]:
             await socket.send_json(message)
         conversation.tabs.append(socket)
@@ -225,6 +229,8 @@ class FrontDesk:
     async def _take(self, socket: web.WebSocketResponse, conversation: Conversation, frame: Frame) -> None:
         if frame["type"] == "ping":
             await socket.send_json({"type": "pong"})
+        if frame["type"] == "rate":
+            await self._rate(socket, conversation, frame)
         if frame["type"] != "msg":
             return
         if self.refusal:
@@ -238,6 +244,18 @@ class FrontDesk:
         if self.acknowledges:
             await socket.send_json({"type": "ack", "cid": frame["cid"], "seq": known["seq"]})
 
+    async def _rate(self, socket: web.WebSocketResponse, conversation: Conversation, frame: Frame) -> None:
+        seq, helpful = frame["seq"], frame["helpful"]
+        if self.refusal:
+            await socket.send_json({"type": "error", "seq": seq, **self.refusal})
+            return
+        if helpful is None:
+            conversation.ratings.pop(seq, None)
+        else:
+            conversation.ratings[seq] = helpful
+        if self.acknowledges:
+            await socket.send_json({"type": "rated", "seq": seq, "helpful": helpful})
+
     def _answer(self, conversation: Conversation, question: str) -> None:
         answer = self.answers.get(f"{conversation.language}:{question}") or self.answers.get(question)
         if answer is None:
@@ -250,7 +268,7 @@ class FrontDesk:
         if self.thinking is not None:
             await self.tell(conversation, {"type": "typing", "on": True})
             await self.thinking.wait()
-        await self.say(conversation, answer.text, source=answer.source, buttons=answer.buttons)
+        await self.say(conversation, answer.text, source=answer.source, entry=answer.entry, buttons=answer.buttons)
 
 
 async def _headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from channels import make, web
-from channels.web import BadFrame, Config, Frame, Hello, Hotline, Message, Ping, Read, Typing, Web, read_frame
+from channels.web import BadFrame, Config, Frame, Hello, Hotline, Message, Ping, Rate, Read, Typing, Web, read_frame
 from core.errors import BadSignature, SettingsError, Unsupported
 from core.model import Author, Button, ChannelId, Inbound, MessageKind
 from tests.channels.web_cases import TOKEN
@@ -39,6 +39,9 @@ FAMILY = "\u202e👨‍👩‍👧 مرحبا"
         ({"type": "typing", "on": True}, Typing(on=True)),
         ({"type": "typing", "on": False}, Typing(on=False)),
         ({"type": "read", "seq": 7}, Read(seq=7)),
+        ({"type": "rate", "seq": 7, "helpful": True}, Rate(seq=7, helpful=True)),
+        ({"type": "rate", "seq": 7, "helpful": False}, Rate(seq=7, helpful=False)),
+        ({"type": "rate", "seq": 7, "helpful": None}, Rate(seq=7, helpful=None)),
         ({"type": "ping"}, Ping()),
     ],
 )
@@ -102,6 +105,13 @@ BAD: list[tuple[str, str | bytes, str, str, str]] = [
     ("typing maybe", '{"type":"typing","on":"yes"}', "bad_frame", "on: true or false", ""),
     ("typing nothing", '{"type":"typing"}', "bad_frame", "on: true or false", ""),
     ("read nothing", '{"type":"read"}', "bad_frame", "seq: a whole number", ""),
+    ("rate nothing", '{"type":"rate","helpful":true}', "bad_frame", "seq: a whole number", ""),
+    ("rate half a message", '{"type":"rate","seq":1.5,"helpful":true}', "bad_frame", "seq: a whole number", ""),
+    ("rate true", '{"type":"rate","seq":true,"helpful":true}', "bad_frame", "seq: a whole number", ""),
+    ("rate without a word", '{"type":"rate","seq":1}', "bad_frame", "helpful: true, false or null", ""),
+    ("rate in words", '{"type":"rate","seq":1,"helpful":"yes"}', "bad_frame", "helpful: true, false or null", ""),
+    ("rate with stars", '{"type":"rate","seq":1,"helpful":5}', "bad_frame", "helpful: true, false or null", ""),
+    ("rate with a reason", '{"type":"rate","seq":1,"helpful":true,"why":"x"}', "bad_frame", "a field too many", ""),
     ("ping with more", '{"type":"ping","x":1}', "bad_frame", "a field too many", ""),
 ]
 
@@ -224,6 +234,12 @@ NOON = datetime(2026, 11, 21, 4, 0, 0, 250_000, tzinfo=UTC)
             web.msg(seq=8, author=Author.CONTACT, text="你好", at=NOON, external_id="c1"),
             '{"type":"msg","seq":8,"from":"contact","text":"你好","buttons":[],"source":"","entry":"",'
             '"at":"2026-11-21T04:00:00.250000+00:00","cid":"c1"}',
+        ),
+        (web.rated(seq=9, helpful=False), '{"type":"rated","seq":9,"helpful":false}'),
+        (web.rated(seq=9, helpful=None), '{"type":"rated","seq":9,"helpful":null}'),
+        (
+            web.error(code="not_found", text="x", seq=9),
+            '{"type":"error","code":"not_found","text":"x","seq":9}',
         ),
         (web.typing(on=True), '{"type":"typing","on":true}'),
         (web.resync(after=4), '{"type":"resync","from":4}'),

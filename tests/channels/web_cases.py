@@ -70,7 +70,7 @@ RECEIVES = (
     ),
     Receives(label="malformed", request=post(b"{"), raises=Malformed, says="not JSON"),
     Receives(label="malformed: not UTF-8", request=post(b'{"type":"\xff"}'), raises=Malformed, says="UTF-8"),
-    bad("no such frame", "type: one of hello, msg, typing, read, ping", type="shout"),
+    bad("no such frame", "type: one of hello, msg, typing, read, rate, ping", type="shout"),
     bad("nothing said", "says something", text=" "),
     Receives(label="wrong content type", request=post(ASKED, Content_Type="text/plain"), raises=WrongType),
     Receives(label="GET", request=post(ASKED, method="GET"), raises=NotFound),

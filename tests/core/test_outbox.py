@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from core import outbox
+from core import outbox, turns
 from core.inbox import Accepted, Inbox
 from core.model import Author, Button, ChannelId, DeliveryState, Inbound, Receipt, Rendered
 from core.outbox import Outcome, SendLease
@@ -228,3 +228,19 @@ async def test_only_a_button_that_was_offered_counts_as_ours(store: Store, accep
     assert await ours("/ok")
     assert not await ours("/restart")
     assert not await ours("/ok", before=2)  # it was offered only later
+
+
+async def test_a_list_is_open_until_the_contact_speaks_again(
+    store: Store, vault: Vault, accepted: Accepted, clock: Clock
+) -> None:
+    async def offered(before: int) -> list[str]:
+        found = await store.read(lambda conn: turns.open_list(conn, accepted.conversation, before=before))
+        return [button.payload for button in found]
+
+    await put(store, accepted, clock, "选一个")  # seq 2
+    assert await offered(before=2) == []
+    assert await offered(before=3) == ["/ok"]
+    inbound = Inbound(sender="+8613912345678", external_id="m2", text="谢谢")
+    await Inbox(store, vault).accept(channel=HOOK, kind="webhook", inbound=inbound, now=clock())  # seq 3
+    assert await offered(before=4) == []
+    assert await offered(before=3) == ["/ok"]

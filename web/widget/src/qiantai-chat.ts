@@ -38,6 +38,7 @@ export class QiantaiChat extends HTMLElement {
   });
   readonly #log = new LogView({
     press: (choice) => this.#press(choice),
+    rate: (seq, helpful) => this.#chat?.rate(seq, helpful),
     retry: (cid) => this.#chat?.retry(cid),
     discard: (cid) => (this.#chat?.discard(cid), this.#composer.focus()),
     ask: (question) => this.ask(question),

@@ -28,7 +28,10 @@ const zh = {
   linkRefused: "无法连接",
   linkAbsent: "暂不可用",
   outage: "连接已断开，正在重试。您写的消息会在恢复后发送。",
-  busy: "消息发得太密，请稍候片刻，会自动恢复。",
+  busy: {
+    messages: "消息发得太密，请稍候片刻，会自动恢复。",
+    visitors: "您所在的网络现在咨询的人较多，请稍候片刻，会自动接通。",
+  },
   refused: (number: string): string => `现在无法连接在线咨询，请稍后再试或拨打热线 ${number}。`,
   absent: (number: string): string => `这里暂时不能在线咨询，请直接拨打热线 ${number}。`,
   misplaced: (number: string): string => `这个网页上的在线咨询没有设置好，请直接拨打热线 ${number}。`,
@@ -41,6 +44,11 @@ const zh = {
   agent: "工作人员",
   system: "系统提示",
   choices: "可以直接选择",
+  rate: "有帮助吗？",
+  rated: "谢谢您的评价",
+  rateLabel: "这条回答有帮助吗？",
+  helpful: "有帮助",
+  unhelpful: "没有帮助",
   newTab: "（在新窗口打开）",
   typing: "正在输入",
   newest: "有新消息",
@@ -112,7 +120,10 @@ const en: Words = {
   linkRefused: "Cannot connect",
   linkAbsent: "Not available",
   outage: "The connection is lost and we are trying again. What you write is sent once it is back.",
-  busy: "That was a lot of messages. Please wait a moment; the chat comes back by itself.",
+  busy: {
+    messages: "That was a lot of messages. Please wait a moment; the chat comes back by itself.",
+    visitors: "Many people on your network are asking us just now. Please wait a moment; the chat connects by itself.",
+  },
   refused: (number) => `The online chat cannot be reached now. Please try again later or call the hotline, ${number}.`,
   absent: (number) => `The online chat is not available here at present. Please call the hotline, ${number}.`,
   misplaced: (number) => `The online chat is not set up correctly on this page. Please call the hotline, ${number}.`,
@@ -125,6 +136,11 @@ const en: Words = {
   agent: "Staff",
   system: "Notice",
   choices: "You can choose",
+  rate: "Helpful?",
+  rated: "Thank you",
+  rateLabel: "Was this answer helpful?",
+  helpful: "Helpful",
+  unhelpful: "Not helpful",
   newTab: " (opens in a new window)",
   typing: "Typing",
   newest: "New messages",
@@ -186,7 +202,7 @@ export const pageWords = {
   zh: {
     document: "在线咨询",
     hotline: "金融消费者热线",
-    lead: "银行、支付、征信、保险、存款，遇到问题先在这里问。每条回答都写明依据和核对日期。",
+    lead: "银行、支付、征信、保险、存款，遇到问题先在这里问。每条回答都写明依据和日期。",
     promises: [
       ["自动回答", "回答由系统依据法规和常见问题给出，尚未经专家核对的会标明“待核实”。"],
       ["您的信息", "身份证号和银行卡号在保存之前就会删除。我们从不索要密码和验证码。"],
@@ -201,7 +217,7 @@ export const pageWords = {
   en: {
     document: "Ask online",
     hotline: "Financial Consumer Hotline",
-    lead: "Banking, payments, credit records, insurance, deposits: ask here first. Every answer names its source and the day it was checked.",
+    lead: "Banking, payments, credit records, insurance, deposits: ask here first. Every answer names its source and its date.",
     promises: [
       [
         "Automatic",

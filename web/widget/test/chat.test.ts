@@ -265,7 +265,33 @@ test("close 4429: ten seconds of rest at least", () => {
   welcome();
   last().end(4429);
   const { link } = chat.snapshot;
-  assert.ok(link.state === "waiting" && link.busy && link.until - Date.now() >= 10_000);
+  assert.ok(link.state === "waiting" && link.busy === "messages" && link.until - Date.now() >= 10_000);
+});
+
+test("sent away before any welcome: the visitors are too many, what was typed waits, and ever longer pauses follow", () => {
+  const chat = begin();
+  chat.say("一");
+  const pauses: number[] = [];
+  for (let n = 0; n < 7; n += 1) {
+    last().open();
+    last().say({ type: "error", code: "too_many", text: "Too many requests from this source; try again later." });
+    last().end(4429);
+    const { link, notice, absent } = chat.snapshot;
+    assert.ok(link.state === "waiting" && link.busy === "visitors");
+    assert.deepEqual([notice, absent], ["", false]);
+    pauses.push(link.until - Date.now());
+    mock.timers.tick(40_000);
+  }
+  assert.ok(pauses.every((pause) => pause > 10_000));
+  assert.ok((pauses.at(-1) ?? 0) >= 25_000 && pauses.every((pause) => pause <= 40_000));
+  welcome();
+  assert.equal(chat.snapshot.link.state, "online");
+  assert.deepEqual(
+    last()
+      .of("msg")
+      .map((frame) => frame["text"]),
+    ["一"],
+  );
 });
 
 test("resync: what the server will tell again is taken back", () => {
@@ -379,4 +405,65 @@ test("blank and too long texts are not sent", () => {
   for (const text of ["", "  \n ", "长".repeat(4001)]) assert.equal(chat.say(text), false);
   assert.equal(chat.say("😀".repeat(4000)), true);
   assert.equal(last().of("msg").length, 1);
+});
+
+function answered(): Chat {
+  const chat = begin();
+  welcome();
+  last().say({ type: "msg", seq: 2, from: "bot", text: "答", entry: "F22" });
+  return chat;
+}
+
+test("a thumb goes out at once, and again after an outage until the house says that it is kept", () => {
+  const chat = answered();
+  chat.rate(2, true);
+  assert.deepEqual(last().of("rate"), [{ type: "rate", seq: 2, helpful: true }]);
+  last().end();
+  mock.timers.tick(500);
+  welcome();
+  assert.equal(last().of("rate").length, 1);
+  last().say({ type: "rated", seq: 2, helpful: true });
+  last().end();
+  mock.timers.tick(1_000);
+  welcome();
+  assert.equal(last().of("rate").length, 0);
+  assert.deepEqual([...chat.snapshot.ratings], [[2, true]]);
+});
+
+test("a thumb that is pressed while the line is down goes out when it is back", () => {
+  const chat = answered();
+  last().end();
+  chat.rate(2, false);
+  assert.deepEqual([...chat.snapshot.ratings], [[2, false]]);
+  mock.timers.tick(500);
+  welcome();
+  assert.deepEqual(last().of("rate"), [{ type: "rate", seq: 2, helpful: false }]);
+});
+
+test("a thumb that the house refuses goes back, and nobody is bothered; one that is only too early stays", () => {
+  const chat = answered();
+  chat.rate(2, true);
+  last().say({ type: "error", code: "too_many", text: "", seq: 2 });
+  assert.deepEqual([...chat.snapshot.ratings], [[2, true]]);
+  last().say({ type: "error", code: "not_found", text: "", seq: 2 });
+  assert.deepEqual([...chat.snapshot.ratings], []);
+  assert.equal(chat.snapshot.notice, "");
+});
+
+test("ratings that an older house takes for a bad frame do not break every connection to come", () => {
+  const chat = answered();
+  chat.rate(2, true);
+  last().end(4400);
+  mock.timers.tick(500);
+  welcome();
+  assert.equal(last().of("rate").length, 0);
+});
+
+test("a cleared conversation takes its thumbs along", () => {
+  const chat = answered();
+  chat.rate(2, true);
+  chat.forget();
+  assert.equal(chat.snapshot.ratings.size, 0);
+  welcome();
+  assert.equal(last().of("rate").length, 0);
 });

@@ -41,6 +41,7 @@ for (const [what, data] of [
   ["a message at place 1.5", '{"type":"msg","seq":1.5,"from":"bot","text":"x"}'],
   ["a message from a stranger", '{"type":"msg","seq":1,"from":"root","text":"x"}'],
   ["an ack of nothing", '{"type":"ack","seq":4}'],
+  ["a rating of nothing", '{"type":"rated","helpful":true}'],
   ["a welcome without a token", '{"type":"welcome","seq":4}'],
 ] as const) {
   test(`a frame that is ${what} is passed over`, () => assert.equal(parseFrame(data), null));
@@ -61,6 +62,20 @@ test("fields of a wrong kind become empty, and buttons without a payload are lef
   assert.deepEqual([frame.text, frame.source, frame.buttons], ["", "", []]);
   assert.ok(frame.at > 0);
 });
+
+for (const [raw, helpful] of [
+  [true, true],
+  [false, false],
+  [null, null],
+  ["yes", null],
+] as const) {
+  test(`a rating of ${JSON.stringify(raw)} is read as ${JSON.stringify(helpful)}`, () =>
+    assert.deepEqual(parseFrame(JSON.stringify({ type: "rated", seq: 3, helpful: raw })), {
+      type: "rated",
+      seq: 3,
+      helpful,
+    }));
+}
 
 test("length counts what a reader would call a character of the house's limit: code points", () => {
   assert.equal(length("信用"), 2);

@@ -10,6 +10,7 @@ import {
   type Refusal,
   type ServerFrame,
 } from "./protocol.ts";
+import { Ratings } from "./ratings.ts";
 import type { Shelf } from "./shelf.ts";
 import { ChatSocket, type Link } from "./socket.ts";
 import { Transcript, type Line } from "./transcript.ts";
@@ -29,6 +30,7 @@ export interface Snapshot {
   readonly notice: string; // an error that is not about one message
   readonly unread: number;
   readonly untouched: boolean; // the contact has said nothing yet
+  readonly ratings: ReadonlyMap<number, boolean>; // of answers, by seq: was it helpful?
   readonly caughtUp: boolean; // the past has been replayed: what comes now is new
 }
 
@@ -36,7 +38,7 @@ export interface ChatOptions {
   readonly url: string;
   readonly language: Language;
   readonly local: Shelf; // lasts: the token, the place read up to
-  readonly tab: Shelf; // ends with the tab: text not yet confirmed
+  readonly tab: Shelf; // ends with the tab: text and ratings not yet confirmed
   readonly onChange: () => void;
   /** The sentence for an error: our own in the reader's language, else `text` as the server put it. */
   readonly wordsFor: (code: string, text: string) => string;
@@ -48,6 +50,7 @@ export class Chat {
   readonly #keys: { readonly token: string; readonly read: string };
   readonly #socket: ChatSocket;
   readonly #outbox: Outbox;
+  readonly #ratings: Ratings;
   readonly #transcript = new Transcript();
   readonly #sentAt = new Map<string, number>(); // cid → ms since 1970, on the present connection
   #language: Language;
@@ -69,6 +72,7 @@ export class Chat {
     this.#token = options.local.get(this.#keys.token) ?? "";
     this.#outbox = new Outbox(options.tab, `qiantai.outbox ${options.url}`);
     for (const draft of this.#outbox.drafts) this.#transcript.write(draft);
+    this.#ratings = new Ratings(options.tab, `qiantai.ratings ${options.url}`);
     this.#socket = new ChatSocket({
       url: options.url,
       hello: () => ({
@@ -95,6 +99,7 @@ export class Chat {
       notice: this.#notice,
       unread: this.#transcript.lines.filter((line) => line.from !== "contact" && line.seq > read).length,
       untouched: this.#transcript.untouched,
+      ratings: this.#ratings.shown,
       caughtUp: this.#caughtUp,
     };
   }
@@ -140,6 +145,13 @@ export class Chat {
 
   press(choice: Choice): void {
     this.#submit(choice.title, choice.payload);
+  }
+
+  /** Says of the answer at `seq` whether it was helpful; null takes that back. */
+  rate(seq: number, helpful: boolean | null): void {
+    this.#ratings.rate(seq, helpful);
+    this.#socket.send({ type: "rate", seq, helpful });
+    this.#options.onChange();
   }
 
   /** Sends a refused message again. */
@@ -208,6 +220,7 @@ export class Chat {
     this.#token = token;
     this.#options.local.remove(this.#keys.read);
     this.#transcript.clear();
+    this.#ratings.clear();
     for (const draft of drafts) this.#transcript.write(draft);
     if (drafts.length === 0) this.#outbox.clear();
     this.#hush();
@@ -233,13 +246,18 @@ export class Chat {
     }
   }
 
+  #tellRatings(): void {
+    for (const [seq, helpful] of this.#ratings.open) this.#socket.send({ type: "rate", seq, helpful });
+  }
+
   #linked(link: Link): void {
     clearInterval(this.#resend);
     clearTimeout(this.#replay);
     this.#sentAt.clear();
     if (link.state === "online") {
       this.#flush();
-      this.#resend = setInterval(() => this.#flush(), RESEND);
+      this.#tellRatings();
+      this.#resend = setInterval(() => (this.#flush(), this.#tellRatings()), RESEND);
       this.#replay = setTimeout(() => ((this.#caughtUp = true), this.#options.onChange()), REPLAY);
     } else {
       this.#hush();
@@ -251,6 +269,7 @@ export class Chat {
     if (code === CLOSED.badFrame) {
       // one of these broke it: they wait for the contact, or they would break every connection to come
       for (const cid of this.#sentAt.keys()) this.#mark(cid, this.#options.wordsFor("bad_frame", ""));
+      this.#ratings.giveUp();
     }
     if (code !== CLOSED.auth) return "retry";
     if (!this.#token || this.#turnedAway) return "stop"; // not the token is refused, but we are
@@ -276,6 +295,9 @@ export class Chat {
         break;
       case "error":
         this.#refused(frame);
+        break;
+      case "rated":
+        this.#ratings.confirm(frame.seq, frame.helpful);
         break;
       case "typing":
         this.#hush();
@@ -309,8 +331,9 @@ export class Chat {
     this.#sentAt.delete(cid);
   }
 
-  #refused({ cid, code, text }: Refusal): void {
-    if (cid && LATER.includes(code)) return; // it stays in the outbox and goes again after a while
+  #refused({ cid, seq, code, text }: Refusal): void {
+    if (LATER.includes(code)) return; // it stays and goes again after a while; so does a visit that was too early
+    if (seq) return this.#ratings.drop(seq); // the thumb goes back by itself: nothing that the contact must mend
     const words = this.#options.wordsFor(code, text);
     if (this.#outbox.drafts.some((draft) => draft.cid === cid)) this.#mark(cid, words);
     else this.#notice = words;

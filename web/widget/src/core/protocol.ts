@@ -32,6 +32,7 @@ export type ClientFrame =
   | { readonly type: "msg"; readonly cid: string; readonly payload: string; readonly title: string }
   | { readonly type: "typing"; readonly on: boolean }
   | { readonly type: "read"; readonly seq: number }
+  | { readonly type: "rate"; readonly seq: number; readonly helpful: boolean | null } // null: taken back
   | { readonly type: "ping" };
 
 export interface Welcome {
@@ -60,12 +61,14 @@ export interface Refusal {
   readonly code: string;
   readonly text: string;
   readonly cid: string; // "" when it is not about one message
+  readonly seq: number; // of the answer whose rating is refused, else 0
 }
 
 export type ServerFrame =
   | Welcome
   | { readonly type: "ack"; readonly cid: string; readonly seq: number }
   | Message
+  | { readonly type: "rated"; readonly seq: number; readonly helpful: boolean | null }
   | { readonly type: "typing"; readonly on: boolean }
   | { readonly type: "resync"; readonly from: number }
   | Refusal
@@ -92,12 +95,22 @@ export function parseFrame(data: unknown): ServerFrame | null {
         : null;
     case "msg":
       return message(frame);
+    case "rated":
+      return position(frame["seq"])
+        ? { type: "rated", seq: position(frame["seq"]), helpful: opinion(frame["helpful"]) }
+        : null;
     case "typing":
       return { type: "typing", on: frame["on"] === true };
     case "resync":
       return { type: "resync", from: position(frame["from"]) };
     case "error":
-      return { type: "error", code: text(frame["code"]), text: text(frame["text"]), cid: text(frame["cid"]) };
+      return {
+        type: "error",
+        code: text(frame["code"]),
+        text: text(frame["text"]),
+        cid: text(frame["cid"]),
+        seq: position(frame["seq"]),
+      };
     case "pong":
       return { type: "pong" };
     default:
@@ -154,6 +167,10 @@ function record(raw: unknown): Record<string, unknown> {
 
 function text(raw: unknown): string {
   return typeof raw === "string" ? raw : "";
+}
+
+function opinion(raw: unknown): boolean | null {
+  return typeof raw === "boolean" ? raw : null;
 }
 
 /** A place in the transcript, 1, 2, 3 …; 0 for anything else. */

@@ -6,14 +6,17 @@ const PATIENCE = 10_000; // ms for a connection to open and be welcomed, and for
 const HEARTBEAT = 20_000; // ms between pings
 const SETTLED = 5_000; // ms after which a connection counts as good and the backoff starts anew
 const ABSENT = 5; // handshakes refused in a row, without a welcome before, from which on nobody is taken to be there
-const RATE_PAUSE = 10_000; // ms at least before coming back after we were told that we write too much
+const RATE_PAUSE = 10_000; // ms at least before coming back after we were told that it is too much
 
 export type Link =
   | { readonly state: "idle" }
   | { readonly state: "connecting"; readonly again: boolean } // again: there was a connection before
   | { readonly state: "online" }
-  | { readonly state: "waiting"; readonly until: number; readonly busy: boolean } // until: ms since 1970
+  | { readonly state: "waiting"; readonly until: number; readonly busy: Busy } // until: ms since 1970
   | { readonly state: "refused" }; // trying again would not help
+
+/** What was too much: our own messages, or, before any welcome, the visitors from our network; "" for nothing. */
+export type Busy = "" | "messages" | "visitors";
 
 export interface SocketOptions {
   readonly url: string;
@@ -80,7 +83,7 @@ export class ChatSocket {
   /** Leaves this connection and comes back after the usual pause. */
   leave(): void {
     this.#drop();
-    this.#wait(0);
+    this.#wait("");
   }
 
   /** Asks whether the connection is still alive: without any word within `ms` it is given up. */
@@ -138,17 +141,19 @@ export class ChatSocket {
   }
 
   #closed(code: number): void {
+    const busy = code !== CLOSED.rate ? "" : this.#link.state === "online" ? "messages" : "visitors";
     this.#drop();
     if (this.#options.onClose(code) === "stop") this.#enter({ state: "refused" });
-    else this.#wait(code === CLOSED.rate ? RATE_PAUSE : 0);
+    else this.#wait(busy);
   }
 
-  #wait(least: number): void {
-    const ms = Math.max(least, backoff(this.#attempt, this.#options.random));
+  #wait(busy: Busy): void {
+    // added, so that those who were sent away together do not come back in the same instant
+    const ms = (busy ? RATE_PAUSE : 0) + backoff(this.#attempt, this.#options.random);
     this.#attempt += 1;
     if (!this.#opened) this.#refusals += 1;
     this.#retry = setTimeout(() => this.#open(), ms);
-    this.#enter({ state: "waiting", until: Date.now() + ms, busy: least > 0 });
+    this.#enter({ state: "waiting", until: Date.now() + ms, busy });
   }
 
   #expect(ms: number): void {

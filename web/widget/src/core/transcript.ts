@@ -10,6 +10,7 @@ export interface Line {
   readonly text: string;
   readonly buttons: readonly Choice[];
   readonly source: string;
+  readonly entry: string; // FAQ entry that answers here, else ""
   readonly at: number; // ms since 1970
   readonly state: "pending" | "refused" | "kept";
   readonly error: string; // why it was refused
@@ -43,6 +44,7 @@ export class Transcript {
       text: draft.text,
       buttons: [],
       source: "",
+      entry: "",
       at: draft.at,
       state: draft.error ? "refused" : "pending",
       error: draft.error,
@@ -76,6 +78,7 @@ export class Transcript {
       text: message.text,
       buttons: message.buttons,
       source: message.source,
+      entry: message.entry,
       at: message.at,
       state: "kept",
       error: "",

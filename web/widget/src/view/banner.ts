@@ -35,7 +35,7 @@ export class BannerView {
     if (this.#outage) {
       if (link.state === "refused") text = words.refused(number);
       else if (snapshot.absent) text = words.absent(number);
-      else text = link.state === "waiting" && link.busy ? words.busy : words.outage;
+      else text = link.state === "waiting" && link.busy ? words.busy[link.busy] : words.outage;
       button = words.retryNow;
       this.#act = this.#actions.hurry;
     }

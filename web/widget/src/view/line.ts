@@ -5,11 +5,13 @@ import type { Line } from "../core/transcript.ts";
 import { reviewMarks, type Words } from "../text.ts";
 import { phone } from "./callable.ts";
 import { h, icon, type Attributes, type Child } from "./dom.ts";
+import { drawRating } from "./rating.ts";
 
 const SHORT = 16; // width up to which a button's title is a word or two
 
 export interface LineActions {
   readonly press: (choice: Choice) => void;
+  readonly rate: (seq: number, helpful: boolean | null) => void;
   readonly retry: (cid: string) => void;
   readonly discard: (cid: string) => void;
 }
@@ -35,6 +37,7 @@ export function drawLine(line: Line, context: LineContext): HTMLElement {
       h("p", { class: "text", dir: "auto" }, ...rich(line.text, !own, words)),
       line.source !== "" && h("p", { class: "source", dir: "auto" }, ...marked(line.source)),
     ),
+    line.entry !== "" && drawRating(words, (helpful) => context.actions.rate(line.seq, helpful)),
     line.buttons.length > 0 && choices(line.buttons, context),
     own && (line.state === "refused" ? refusal(line, context) : meta(line, context)),
   );

@@ -6,6 +6,7 @@ import type { Language } from "../core/protocol.ts";
 import type { Words } from "../text.ts";
 import { h, icon, say } from "./dom.ts";
 import { drawLine, drawStarters, type LineActions } from "./line.ts";
+import { showRating } from "./rating.ts";
 
 const NEAR = 48; // px from the end that still count as being there
 const TOGETHER = 5 * 60_000; // ms: lines of one author closer than this stand as one group
@@ -123,6 +124,7 @@ export class LogView {
       node.classList.toggle("last", !grouped(line, lines[index + 1]));
       node.classList.toggle("latest", index === lastOwn);
       node.classList.toggle("past", index < lastOwn);
+      showRating(node, snapshot.ratings.get(line.seq), words);
     });
     for (const [key, { node }] of this.#drawn) {
       if (wanted.has(key)) continue;
