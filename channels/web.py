@@ -55,6 +55,8 @@ PING_EVERY = 20.0  # seconds between two pings of the client
 REPLAY_PAGE = 200  # messages read at once when a client comes back
 FOLLOWED_ID = "#followed"  # external id of a visitor's first opening; no cid can be written like it
 
+VISITOR_HEADER = "X-Qiantai-Token"  # of a visitor who posts
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -369,9 +371,9 @@ class Web:
     def parse(self, request: WebhookRequest) -> Parsed:
         if request.method != "POST" or request.path != "in":
             raise NotFound
-        token = request.headers.get("X-Qiantai-Token", "")
+        token = request.headers.get(VISITOR_HEADER, "")
         if not _TOKEN.fullmatch(token):
-            raise BadSignature("X-Qiantai-Token: missing, or not one that was made here")
+            raise BadSignature(f"{VISITOR_HEADER}: missing, or not one that was made here")
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
             raise WrongType("application/json is taken here")
         try:

@@ -233,6 +233,13 @@ _TAKE_BACK = (
 )
 _MARK = update(outbox).where(outbox.c.id == bindparam("i"))
 _SENDING = _MARK.values(state="sending")
+_UNDER_WAY = _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"]))
+_SENT = _UNDER_WAY.values(
+    state=DeliveryState.SENT.value,
+    error="",
+    external_id=bindparam("external"),
+    sent_at=bindparam("now", type_=outbox.c.sent_at.type),
+)
 
 
 def claim(
@@ -313,17 +320,15 @@ def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *
 
     The row is written whatever became of the lease: that the platform has the message is true in any case.
     """
-    values: dict[str, Any] = {"state": outcome.state.value, "error": outcome.error}
-    if outcome.state is DeliveryState.SENT:
-        values |= {"external_id": outcome.external_id, "sent_at": now}
-    else:
-        values |= {"attempts": held.parcel.attempts + 1}
-    if outcome.next_try_at is not None:
-        values |= {"next_try_at": outcome.next_try_at}
     # A receipt may have come before the answer to our call: states only move forward.
-    conn.execute(
-        _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"])).values(**values), {"i": held.parcel.id}
-    )
+    if outcome.state is DeliveryState.SENT:
+        conn.execute(_SENT, {"i": held.parcel.id, "external": outcome.external_id, "now": now})
+    else:
+        values: dict[str, Any] = {"state": outcome.state.value, "error": outcome.error}
+        values |= {"attempts": held.parcel.attempts + 1}
+        if outcome.next_try_at is not None:
+            values |= {"next_try_at": outcome.next_try_at}
+        conn.execute(_UNDER_WAY.values(**values), {"i": held.parcel.id})
     # Given back first: mostly nothing follows, and then this is all. The row stays locked until the commit.
     if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE}).rowcount != 1:
         return None

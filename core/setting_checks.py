@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ SECRET_KEY = re.compile(r"secret|token|password|passwd|key|credential", re.IGNOR
 PASSWORD = re.compile(r"(://[^/@:]*:)[^/]*(?=@)|(\bpassword=)[^&]*")
 
 Channels = dict[str, dict[str, Any]]
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 def upper(value: object) -> object:
@@ -65,6 +67,25 @@ def command(line: str) -> str:
     except ValueError as e:
         raise ValueError(f"write it as for a shell ({e})") from None
     return line.strip()
+
+
+def networks(line: str) -> Networks:
+    """The networks in `10.0.0.0/8, ::1`; an address alone is a network of one, the word none is no network."""
+    read: list[IPv4Network | IPv6Network] = []
+    for part in [] if line.strip().lower() in ("", "none") else line.split(","):
+        try:
+            read.append(ip_network(part.strip()))
+        except ValueError as e:
+            raise ValueError(
+                f"give addresses and networks with commas between them, such as 127.0.0.0/8, ::1, or none ({e})"
+            ) from None
+    return tuple(read)
+
+
+def network_list(line: str) -> str:
+    """What `networks` can read."""
+    networks(line)
+    return line
 
 
 def channels(given: object) -> Channels:

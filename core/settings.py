@@ -100,6 +100,16 @@ class Settings(BaseSettings):
         shown="sqlite:///{data}/qiantai.db",
     )
     content: Folder = _setting(Path("faq/content"), "Folder of the FAQ entries and of the sentences consumers read.")
+    publish: Literal["auto", "manual"] = _setting(
+        "auto",
+        "auto: saving content files publishes them; manual: saving only checks them, and ./qiantai faq publish makes"
+        " them live.",
+    )
+    encoder: Present = _setting(
+        "embedded",
+        "The model that compares questions by meaning: embedded for the one that comes along, none to search by words"
+        " alone, else the path or the name of any sentence-transformers model.",
+    )
     key_file: Folder = Field(
         default_factory=lambda given: cast("Path", given["data"]) / "keys.json",
         description="The keys that hide personal data. Keep a copy apart from the ledger: without them it stays shut.",
@@ -117,6 +127,21 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = _setting(262_144, "The largest request taken.", unit="bytes", low=1024, high=67_108_864)
     rate_per_minute: int = _setting(60, "Messages taken from one sender.", unit="per minute", low=1, high=1_000_000)
+    visitors_per_minute: int = _setting(
+        60,
+        "New visitors of the web chat taken from one network address; 0 for no limit.",
+        unit="per minute",
+        low=0,
+        high=1_000_000,
+    )
+    sockets_per_address: int = _setting(
+        100, "Pages of the web chat that one network address may have open; 0 for no limit.", low=0, high=1_000_000
+    )
+    trusted_proxies: Annotated[str, AfterValidator(checks.network_list)] = _setting(
+        "127.0.0.0/8, ::1",
+        "Addresses and networks of the reverse proxies before us, with commas between them, or none. Theirs is the only"
+        " X-Forwarded-For that counts.",
+    )
 
     # Who we are
     default_language: Language = _setting("zh", "Language of a consumer of whom nothing is known yet.")

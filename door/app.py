@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
 import uvloop
@@ -19,8 +20,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.errors import Malformed, NotFound, QiantaiError
+from core.setting_checks import Networks, networks
 from core.settings import Settings
 from door import api, health, logs
 from door.answers import WrongMethod, response, send_error, unforeseen
@@ -59,15 +62,27 @@ def create_door(house: House, widget: Path = WIDGET) -> ASGIApp:
     """The whole public door of `house`; `widget` is the folder of the built page.
 
     What platforms deliver does not pass through the framework: its layers cost more than the delivery itself, 16 % of
-    the CPU of a message.
+    the CPU of a message. Who calls matters to the rest, and where visitors post: they learn it through the proxies that
+    we trust.
     """
-    app, webhooks = create_app(house, widget), house.webhooks
+    proxies = _as_seen(networks(house.settings.trusted_proxies))
+    inner: Any = create_app(house, widget)  # uvicorn and Starlette have types of their own for the same interface
+    posts: Any = house.webhooks
+    app, visitors = (cast("ASGIApp", ProxyHeadersMiddleware(one, proxies)) for one in (inner, posts))
+    web = tuple(f"{WEBHOOKS}{id}/" for id in house.sockets.channels)
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         is_delivery = scope["type"] == "http" and scope["path"].startswith(WEBHOOKS)
-        await (webhooks if is_delivery else app)(scope, receive, send)
+        deliveries = visitors if is_delivery and scope["path"].startswith(web) else house.webhooks
+        await (deliveries if is_delivery else app)(scope, receive, send)
 
     return door
+
+
+def _as_seen(proxies: Networks) -> list[str]:
+    """The networks of the proxies; those of IPv4 as a socket shows them, too, that listens for both families."""
+    both = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in proxies if one.version == 4]
+    return [*map(str, proxies), *both]
 
 
 def create_app(house: House, widget: Path = WIDGET) -> FastAPI:

@@ -120,15 +120,17 @@ async def open_house(
             metrics=metrics,
             clock=clock,
         )
+        health = Health(store=store, data=settings.data)
         addresses = Addresses(
             settings.visitors_per_minute, settings.sockets_per_address, networks(settings.trusted_proxies)
         )
-        health = Health(store=store, data=settings.data)
         webhooks = Webhooks(
             channels=accounts,
             store=store,
             inbox=inbox,
             reception=reception,
+            addresses=addresses,
+            vault=vault,
             metrics=metrics,
             clock=clock,
             max_body_bytes=settings.max_body_bytes,

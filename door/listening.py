@@ -66,7 +66,7 @@ class Listening:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # nothing here depends on who calls; addresses are not kept
+                proxy_headers=False,  # create_door sees to them, where it matters who calls
                 server_header=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=75,  # longer than the 60 s of usual reverse proxies, which must hang up first

@@ -1,12 +1,17 @@
-"""How much one sender may write: counted in memory, by minute."""
+"""How much one sender may write, and one network address may open: counted in memory, by minute."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address
 
 from core.errors import TooMany
+from core.setting_checks import Networks
 
 MINUTE = 60.0  # seconds
 
@@ -27,11 +32,82 @@ class Rates:
 
     def take(self, *who: str) -> None:
         """Counts one message of `who`; TooMany above the limit. The sender must wait, nothing was taken."""
-        minute, second = divmod(self._clock(), MINUTE)
-        if minute != self._minute:
-            self._before = self._now if minute == self._minute + 1 else defaultdict(int)
-            self._now, self._minute = defaultdict(int), int(minute)
+        second = self.forget()
         weighed = self._before.get(who, 0) * (1 - second / MINUTE) + self._now.get(who, 0)
         if int(weighed) >= self._limit:
             raise TooMany
         self._now[who] += 1
+
+    def forget(self) -> float:
+        """Drops what is older than the minute before this one; the seconds that are gone of this one."""
+        minute, second = divmod(self._clock(), MINUTE)
+        if minute != self._minute:
+            self._before = self._now if minute == self._minute + 1 else defaultdict(int)
+            self._now, self._minute = defaultdict(int), int(minute)
+        return second
+
+
+class Addresses:
+    """What one network address may do at the web chat: new visitors per minute, open sockets. 0 is no limit.
+
+    A network of IPv6 counts as one address by its first 64 bits, which is what one customer gets. The proxies that we
+    trust are not counted: who comes under their name is this machine itself, or a proxy that does not say for whom.
+    Addresses are kept only as a hash with a key of this process, and no longer than they have open sockets and two
+    minutes after their last new visitor.
+    """
+
+    def __init__(
+        self,
+        visitors_per_minute: int,
+        sockets: int,
+        proxies: Networks = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._visitors = Rates(visitors_per_minute, clock) if visitors_per_minute else None
+        self._sockets = sockets
+        self._proxies = proxies
+        self._key = secrets.token_bytes(32)
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def open(self, address: str) -> Generator[None]:
+        """Counts one socket of `address` while it is open; TooMany above the limit."""
+        who = self._who(address)
+        if not (self._sockets and who):
+            yield
+            return
+        if self._open[who] >= self._sockets:
+            raise TooMany
+        self._open[who] += 1
+        try:
+            yield
+        finally:
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+    def visit(self, address: str) -> None:
+        """Counts one new visitor from `address`; TooMany above the limit."""
+        who = self._who(address)
+        if self._visitors and who:
+            self._visitors.take(who)
+
+    def forget(self) -> None:
+        """Drops what is older than two minutes; to be called now and then, since nobody may come for days."""
+        if self._visitors:
+            self._visitors.forget()
+
+    def _who(self, address: str) -> str:
+        """The name under which `address` is counted; "" for one that is not. What is no address shares one name."""
+        try:
+            ip = ip_address(address)
+        except ValueError:  # a proxy's word such as "unknown"; names of their own would be a way round
+            return self._hash(b"")
+        if isinstance(ip, IPv6Address) and ip.ipv4_mapped:  # on a socket that listens for both families
+            ip = ip.ipv4_mapped
+        if any(ip in network for network in self._proxies):
+            return ""
+        return self._hash(ip.packed[:8])
+
+    def _hash(self, data: bytes) -> str:
+        return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()

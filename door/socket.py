@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Connection, select
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from channels.web import (
@@ -25,6 +26,7 @@ from channels.web import (
     Hotline,
     Message,
     Ping,
+    Rate,
     Read,
     Typing,
     Web,
@@ -32,20 +34,22 @@ from channels.web import (
     error,
     msg,
     pong,
+    rated,
     resync,
     typing,
     welcome,
 )
-from core import outbox
-from core.errors import BadSignature, LedgerBusy, QiantaiError, TooMany
+from core import outbox, questions
+from core.errors import BadSignature, LedgerBusy, NotFound, QiantaiError, TooMany
 from core.inbox import Accepted
 from core.live import Listener, Live
-from core.model import ChannelId, ConversationId, Inbound, Language, MessageKind
+from core.model import ChannelId, ConversationId, Inbound, Language, MessageKind, Seq
 from core.store import Store
 from core.tables import conversation, conversation_seq
 from core.vault import Vault
 from door.answers import unforeseen
 from door.metrics import Metrics
+from door.rates import Addresses
 from door.reception import Reception
 
 log = structlog.get_logger()
@@ -92,6 +96,7 @@ class Sockets:
     vault: Vault
     live: Live
     reception: Reception
+    addresses: Addresses
     metrics: Metrics
     hotline: Callable[[Language], Hotline]
     default_language: Language
@@ -107,9 +112,14 @@ class Sockets:
         await socket.accept()
         code = 1000
         try:
-            await self._talk(web, socket)
+            with self.addresses.open(caller(socket.scope)):
+                await self._talk(web, socket)
         except WebSocketDisconnect:
             return
+        except TooMany as e:  # of its network address: nobody is welcomed
+            code = Close.RATE
+            self.metrics.refused.labels(web.id, e.code).inc()
+            await _say(socket, error(code=e.code, text=e.sentence))
         except Leave as e:
             code = e.code
         except BadSignature:
@@ -140,14 +150,16 @@ class Sockets:
         token = hello.token or web.new_token()
         conversation_id = self.vault.conversation_id(web.id, token)
         async with self.live.listen(conversation_id) as ear:
-            end, chosen = await self.store.read(lambda conn: _standing(conn, conversation_id))
+            end, chosen, ratings = await self.store.read(lambda conn: _standing(conn, conversation_id))
+            if end == 0:  # whoever has a conversation comes back through any crowd
+                self.addresses.visit(caller(socket.scope))
             language = chosen or hello.language or self.default_language
             page = Page(web, socket, token, conversation_id, language, last=min(hello.last_seq, end), seen=end)
             self.pages.add(page)
             gauge = self.metrics.sockets.labels(web.id)
             gauge.inc()
             try:
-                await self._welcome(page, hello, end)
+                await self._welcome(page, hello, end, ratings)
                 await self._both_ways(page, ear)
             finally:
                 gauge.dec()
@@ -164,7 +176,7 @@ class Sockets:
             raise BadFrame("bad_frame", "hello comes first")
         return frame
 
-    async def _welcome(self, page: Page, hello: Hello, end: int) -> None:
+    async def _welcome(self, page: Page, hello: Hello, end: int, ratings: Mapping[Seq, bool]) -> None:
         await self._send(
             page,
             welcome(
@@ -178,6 +190,8 @@ class Sockets:
         if hello.last_seq > end:  # it remembers more than there is: another ledger, or one restored from a backup
             page.last = 0
             await self._send(page, resync(after=0))
+        for seq, helpful in ratings.items():
+            await self._send(page, rated(seq=seq, helpful=helpful))
         if end == 0:
             # The first opening is a turn like any other, so that the greeting comes from the brain.
             await self._accept(page, page.web.followed(page.token, page.language))
@@ -241,6 +255,8 @@ class Sockets:
                 await self._send(page, pong())
             case Message():
                 await self._message(page, frame)
+            case Rate():
+                await self._rate(page, frame)
             case Read() | Typing():
                 pass  # nobody looks on yet: the seats' console will
             case Hello():
@@ -252,13 +268,33 @@ class Sockets:
             inbound = page.web.inbound(page.token, frame, page.language)
             accepted = await self._accept(page, inbound)
         except QiantaiError as e:
-            self.metrics.refused.labels(page.web.id, e.code).inc()
-            text = e.detail if e.detail and e.status < 500 else e.sentence
-            await self._send(page, error(code=e.code, text=text, cid=frame.cid))
-            if isinstance(e, TooMany):
-                raise Leave(Close.RATE) from e
+            await self._refuse(page, e, cid=frame.cid)
         else:
             await self._send(page, ack(cid=frame.cid, seq=accepted.seq))
+
+    async def _rate(self, page: Page, frame: Rate) -> None:
+        """Keeps what the visitor thinks of an answer, or says why not."""
+        where, now = page.conversation, self.reception.clock()
+        try:
+            self.reception.rates.take(
+                page.web.id, page.token, "rate"
+            )  # counted apart: opinions take no one's words away
+            if not await self.store.write(
+                lambda conn: questions.rate(conn, where, frame.seq, frame.helpful, now), where
+            ):
+                raise NotFound("seq: there is no answer of ours at this place")
+        except QiantaiError as e:
+            await self._refuse(page, e, seq=frame.seq)
+        else:
+            await self._send(page, rated(seq=frame.seq, helpful=frame.helpful))
+
+    async def _refuse(self, page: Page, e: QiantaiError, *, cid: str = "", seq: int = 0) -> None:
+        """Says why a message or a rating is not taken; Leave(4429) for one too many."""
+        self.metrics.refused.labels(page.web.id, e.code).inc()
+        text = e.detail if e.detail and e.status < 500 else e.sentence
+        await self._send(page, error(code=e.code, text=text, cid=cid, seq=seq))
+        if isinstance(e, TooMany):
+            raise Leave(Close.RATE) from e
 
     async def _accept(self, page: Page, inbound: Inbound) -> Accepted:
         return await self.reception.accept(page.web.id, page.web.kind, inbound)
@@ -274,7 +310,8 @@ class Sockets:
     # ---- all pages ----
 
     async def sweep(self) -> None:
-        """Tells the pages whose transcript has grown without anybody saying so."""
+        """Tells the pages whose transcript has grown without anybody saying so; forgets old addresses."""
+        self.addresses.forget()
         pages = list(self.pages)
         for start in range(0, len(pages), SWEEP_TAKE):
             part = pages[start : start + SWEEP_TAKE]
@@ -284,6 +321,12 @@ class Sockets:
                 if end > max(page.last, page.seen):
                     self.live.news(page.conversation)
                 page.seen = end
+
+
+def caller(scope: Scope) -> str:
+    """The network address at the other end; "" if the server does not know it."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 async def _data(socket: WebSocket) -> str | bytes:
@@ -325,14 +368,14 @@ def _message(line: outbox.Line) -> str:
     )
 
 
-def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, Language | None]:
-    """The end of the transcript and the language that was chosen in it; 0 and None for a new visitor."""
+def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, Language | None, Mapping[Seq, bool]]:
+    """The end of the transcript, the language that was chosen in it and its rated answers; nothing of a new visitor."""
     row = conn.execute(
         select(conversation_seq.c.n, conversation.c.language)
         .join(conversation, conversation.c.id == conversation_seq.c.conversation_id)
         .where(conversation_seq.c.conversation_id == conversation_id)
     ).one_or_none()
-    return (row.n, row.language or None) if row else (0, None)
+    return (row.n, row.language or None, questions.ratings(conn, conversation_id)) if row else (0, None, {})
 
 
 def _ends(conn: Connection, conversations: Iterable[ConversationId]) -> dict[str, int]:

@@ -12,13 +12,16 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from channels import Channel, Parsed, WebhookRequest
+from channels.web import VISITOR_HEADER, Web
 from core import outbox
 from core.errors import Malformed, QiantaiError, TooLarge, UnknownChannel
 from core.inbox import Inbox
 from core.model import ChannelId, Inbound, MessageKind, Receipt, Stopped
 from core.store import Store
+from core.vault import Vault
 from door.answers import WrongMethod, send_error, send_plain, unforeseen
 from door.metrics import Metrics
+from door.rates import Addresses
 from door.reception import Reception
 
 log = structlog.get_logger()
@@ -39,6 +42,8 @@ class Webhooks:
     store: Store
     inbox: Inbox
     reception: Reception
+    addresses: Addresses
+    vault: Vault
     metrics: Metrics
     clock: Callable[[], datetime]
     max_body_bytes: int
@@ -51,7 +56,10 @@ class Webhooks:
                 raise UnknownChannel
             if scope["method"] not in METHODS:
                 raise WrongMethod
-            parsed = channel.parse(await self._request(scope, receive, path.strip("/")))
+            request = await self._request(scope, receive, path.strip("/"))
+            parsed = channel.parse(request)
+            if isinstance(channel, Web):
+                await self._admit(channel, request)
             await self._keep(channel, parsed)
         except ClientGone:
             return
@@ -85,6 +93,12 @@ class Webhooks:
             remote=client[0] if client else "",
             now=self.clock(),
         )
+
+    async def _admit(self, web: Web, request: WebhookRequest) -> None:
+        """Counts a visitor who is new like one who comes to the socket; TooMany above the limit of the address."""
+        which = self.vault.conversation_id(web.id, request.headers[VISITOR_HEADER])
+        if not await self.store.read(lambda conn: outbox.transcript(conn, which, after=0, limit=1)):
+            self.addresses.visit(request.remote)
 
     async def _keep(self, channel: Channel, parsed: Parsed) -> None:
         """Commits everything in the delivery; if one part fails the platform brings all of it again."""

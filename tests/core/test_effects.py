@@ -1,0 +1,43 @@
+"""What the brain may ask for is read strictly: a name and exactly its fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import effects
+from core.effects import REASONS, Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, SetLanguage
+
+GOOD: list[tuple[dict[str, Any], Effect]] = [
+    ({"name": "set_language", "language": "en"}, SetLanguage(language="en")),
+    ({"name": "leave_message", "text": "x", "contact": "y"}, LeaveMessage(text="x", contact="y")),
+    ({"name": "alert", "reason": "fraud"}, Alert(reason="fraud")),
+    ({"name": "cancel_hand_off"}, CancelHandOff()),
+    ({"name": "opt_out"}, OptOut()),
+    *(({"name": "hand_off", "reason": reason}, HandOff(reason=reason)) for reason in REASONS),
+]
+
+
+@pytest.mark.parametrize(("raw", "effect"), GOOD)
+def test_an_effect_is_read(raw: dict[str, Any], effect: Effect) -> None:
+    assert effects.read(raw) == effect
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        ({}, "unknown effect None"),
+        ({"name": "dance"}, "unknown effect 'dance'"),
+        ({"name": "hand_off"}, "missing"),
+        ({"name": "hand_off", "reason": "boredom"}, "unknown reason 'boredom'"),
+        ({"name": "hand_off", "reason": 7}, "every field is a text"),
+        ({"name": "hand_off", "reason": "asked", "seat": "x"}, "seat"),
+        ({"name": "cancel_hand_off", "reason": "asked"}, "reason"),
+        ({"name": "set_language", "language": "fr"}, "unknown language 'fr'"),
+        ({"name": "leave_message", "text": "x"}, "contact"),
+    ],
+)
+def test_what_is_no_effect_is_refused_with_the_reason(raw: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        effects.read(raw)
