@@ -54,7 +54,7 @@ FILE_COUNTS, EXAMPLE_COUNTS, PHRASING_COUNTS, ENTRY_COUNTS = 1.0, 1.0, 0.02, 0.0
 RIDGE = 1e-5  # keeps the ranking weights small where few questions speak
 # What the thresholds are chosen for: of the questions out of scope so many may be answered, and answered or asked back.
 FALSE_ANSWERS, FALSE_ALARMS = 0.05, 0.17
-WRONG_ANSWERS = 0.03  # of the questions in scope; some have a second answer that the file does not name
+WRONG_ANSWERS = 0.02  # of the questions in scope; some have a second answer that the file does not name
 LEAST_SURE = 0.5  # what is more likely wrong than right is never answered
 CAUTION = 0.4  # of false and wrong answers, an encoder that was never fitted is allowed only this part
 

@@ -34,6 +34,9 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave the run's folder (ledg
 def core(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of one interval of load.")] = 10.0,
     channel: Annotated[Channel, typer.Option(help="The road that messages take.")] = Channel.WEBHOOK,
+    encoder: Annotated[
+        str, typer.Option(help="As the setting; embedded adds the cost of reading.")
+    ] = "none",
     keep: Keep = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +45,7 @@ def core(
     from door.cli.bench.figures import Figure, show
 
     _only_on_linux()
-    result = asyncio.run(speed.measure(seconds, channel.value, keep=keep, tell=say))
+    result = asyncio.run(speed.measure(seconds, channel.value, encoder=encoder, keep=keep, tell=say))
     if as_json:
         dump(result)
     else:

@@ -120,6 +120,7 @@ class Site:
             "log_level": "INFO",
             "log_format": "json",
             "rate_per_minute": "1000000",
+            "encoder": "none",  # the house alone is measured; bench faq tells what an encoder costs
             "channels": json.dumps(channels),
         } | self._settings
         kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("QIANTAI_")}

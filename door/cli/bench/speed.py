@@ -181,10 +181,15 @@ def wrong(reports: dict[str, Report], account: dict[str, Any]) -> dict[str, int]
 
 
 async def measure(
-    seconds: float, road: Road = "webhook", *, keep: bool = False, tell: Callable[[str], None] = lambda line: None
+    seconds: float,
+    road: Road = "webhook",
+    *,
+    encoder: str = "none",
+    keep: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """The whole bench; {machine, figures, checks, reports …}. `tell` hears how far it is."""
-    async with site(SETTINGS, keep=keep) as place:
+    """The whole bench; {machine, figures, checks, reports …}. `encoder`: as the setting. `tell` hears how far it is."""
+    async with site(SETTINGS | {"encoder": encoder}, keep=keep) as place:
         facts = machine(place.folder)
         started = await place.start_house()
         run = Speed(place, seconds, road, tell)
@@ -201,6 +206,7 @@ async def measure(
         return {
             "machine": facts,
             "channel": road,
+            "encoder": encoder,
             "figures": as_data(run.figures),
             "checks": checks,
             "passed": not any(checks.values()),
