@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from core.errors import ContentError
-from faq.yamlfile import SIZE_MAX
+from faq.yamlfile import SIZE_MAX, printable
 
 TOTAL_MAX = 16_000_000  # bytes of all files together; 84 entries with their lessons have about 400 kB
 MEMBERS_MAX = 1000  # files
@@ -43,8 +43,7 @@ def taken(folder: Path) -> Files:
         name = path.relative_to(folder)
         if path.suffix not in (".yml", ".yaml") or any(part.startswith(".") for part in name.parts):
             continue
-        if any("\ud800" <= char <= "\udfff" for char in name.as_posix()):  # as old archives give them
-            shown = name.as_posix().encode(errors="backslashreplace").decode()
+        if (shown := printable(name.as_posix())) != name.as_posix():
             raise ContentError(f"{shown}:0: the name of this file is not UTF-8; give it another")
         try:
             with path.open("rb") as opened:

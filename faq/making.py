@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
 from core.errors import ContentError
 from faq import files, lessoncheck, lint, reading
-from faq.entries import china_day
+from faq.entries import Content, china_day
 from faq.files import Files
 from faq.findings import Finding
 from faq.reading import Whole
@@ -19,6 +21,8 @@ from faq.versions import Checked, Parts
 
 if TYPE_CHECKING:
     from faq.vectors import Vectors
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +88,17 @@ class Maker:
             responses=of.responses,
             routing=of.routing,
             lessons=of.lessons,
-            search=Search(of.content, now, self.vectors),
+            search=self._search(of.content, now),
             renderer=Renderer(of.content, of.responses, self.args, today, lessons=of.lessons, routing=of.routing),
             version=version,
             day=today,
         )
+
+    def _search(self, content: Content, now: datetime) -> Search:
+        """By words alone, until a state is made again, if the encoder cannot read the phrasings."""
+        if self.vectors is not None:
+            try:
+                return Search(content, now, self.vectors)
+            except Exception as e:  # whatever a model may raise: an entry that ends must end all the same
+                log.error("content_not_encoded", why=f"{type(e).__name__}: {e}")
+        return Search(content, now)

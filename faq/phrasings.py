@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,8 @@ def _look_alikes(content: Content, phrasings: list[_Phrasing]) -> Iterator[Findi
             other = phrasings[m]
             if both < ALIKE * (len(one.pieces) + len(other.pieces) - both):
                 continue
+            if not _meet(content.entries[one.entry], content.entries[other.entry]):
+                continue
             if one.entry != other.entry or bare(one.text) == bare(other.text):
                 reason = f"“{one.text}” is nearly {other.entry}'s “{other.text}”"
                 yield of_entry(content, one.entry, "look-alike", reason, *one.place)
@@ -112,6 +115,14 @@ def _same_meanings(content: Content, phrasings: list[_Phrasing], vectors: Vector
             if cosine < CLOSE:
                 continue
             other = phrasings[m]
+            if not _meet(content.entries[one.entry], content.entries[other.entry]):
+                continue
             if one.entry != other.entry and likeness(one.pieces, other.pieces) < ALIKE:
                 reason = f"“{one.text}” means nearly what {other.entry}'s “{other.text}” does (cosine {cosine:.2f})"
                 yield of_entry(content, one.entry, "same-meaning", reason, *one.place)
+
+
+def _meet(one: Entry, other: Entry) -> bool:
+    """Whether both are answered on some day; a successor may ask what the entry before it asked."""
+    begins = max((entry.valid_from for entry in (one, other) if entry.valid_from), default=date.min)
+    return begins <= min((entry.valid_to for entry in (one, other) if entry.valid_to), default=date.max)

@@ -59,7 +59,7 @@ class Search:
     """Search over the entries of one day; immutable and safe to share between threads.
 
     An entry that has run out is still searched, and never a hit: what it answered has no answer now, and the entry
-    that comes next to it would be a wrong one.
+    that comes next to it would be a wrong one; unless that one is its successor, which has the same question.
     """
 
     def __init__(
@@ -74,7 +74,12 @@ class Search:
         With `vectors` this may take long, since it encodes the phrasings that have no vector yet.
         """
         today = china_day(now)
-        self._entries = [e for e in content.entries.values() if not e.valid_from or e.valid_from <= today]
+        begun = [e for e in content.entries.values() if not e.valid_from or e.valid_from <= today]
+        asked = {bare(entry.question[one]) for entry in begun if entry.holds(today) for one in LANGUAGES}
+        # One that has run out makes room for the entry that answers its question now.
+        self._entries = [
+            e for e in begun if e.holds(today) or asked.isdisjoint(bare(e.question[one]) for one in LANGUAGES)
+        ]
         self._expired = frozenset(n for n, entry in enumerate(self._entries) if not entry.holds(today))
         held = self._entries
         texts: dict[Language, list[tuple[str, ...]]] = {

@@ -93,7 +93,10 @@ class YamlFile:
 
 def read(path: Path, name: str) -> YamlFile:
     """The file at `path`; never raises: what cannot be read is a problem in the result, and its value is None."""
-    file = YamlFile(name=name)
+    file = YamlFile(name=printable(name))
+    if file.name != name:
+        file.blame((), "the name of this file is not UTF-8; give it another")
+        return file
     try:
         with path.open("rb") as opened:
             file.raw = opened.read(SIZE_MAX + 1)
@@ -112,6 +115,11 @@ def read(path: Path, name: str) -> YamlFile:
     except yaml.YAMLError as e:
         file.problems.append(Problem(file=name, line=_line(e, file.raw), reason=f"not YAML: {_why(e)}"))
     return file
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown and kept; another one only where the name is not UTF-8, as of old archives."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _check_shape(file: YamlFile, text: str) -> None:

@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 CHINA = timezone(timedelta(hours=8))  # where days begin and end; no summer time
 DAY = timedelta(days=1)
+FIRST, LAST = date(1970, 1, 1), date(9000, 1, 1)  # days outside are slips of the finger, and no clock can tell them
 SHOWN = 5  # questions of a gap in the list for people; --json has all
 ENTRIES, PHRASINGS = "new_entries.yml", "new_phrasings.txt"  # the second is no topic, wherever it is copied to
 
@@ -185,9 +186,12 @@ def _day(given: str, now: datetime) -> date:
 
 def _parsed(given: str, advice: str) -> date:
     try:
-        return date.fromisoformat(given)
+        day = date.fromisoformat(given)
+        if not FIRST <= day <= LAST:
+            raise ValueError(given)
     except ValueError:
         fail(Exit.USAGE, advice)
+    return day
 
 
 def _midnight(day: date) -> datetime:

@@ -190,8 +190,10 @@ def test_who_reads_what_people_asked_stands_in_the_audit(past: Past) -> None:
         ("gaps", "--since", "a month"),
         ("gaps", "--since", "30"),
         ("gaps", "--since", "2026-13-01"),
+        ("gaps", "--since", "0001-01-01"),
         ("wrong", "--day", "tomorrow?"),
         ("wrong", "--day", "2026-02-30"),
+        ("wrong", "--day", "9999-12-31"),
     ],
 )
 def test_days_that_are_none_are_refused(past: Past, words: tuple[str, ...]) -> None:

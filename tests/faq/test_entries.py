@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -105,6 +106,13 @@ def test_a_file_whose_name_is_no_topic_is_refused(tmp_path: Path, name: str) -> 
     folder = make(tmp_path)
     (folder / name).write_text("[]")
     with pytest.raises(ContentError, match="name is the topic"):
+        entries.load(folder)
+
+
+def test_a_name_that_is_not_utf_8_is_told_as_it_can_be_shown(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / os.fsdecode(b"\xcb\xb5\xc3\xf7.yml")).write_text("[]")  # Chinese as old archives bring it
+    with pytest.raises(ContentError, match=r"\\udcc3\\udcf7\.yml:0: the name of this file is not UTF-8"):
         entries.load(folder)
 
 

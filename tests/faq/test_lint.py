@@ -10,7 +10,7 @@ import pytest
 from faq import lint, reading
 from faq.vectors import Vectors
 from tests.faq.characters import by_characters
-from tests.faq.folder import CONTENT, edit, make
+from tests.faq.folder import CONTENT, TOPIC, edit, make
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -21,6 +21,14 @@ def test_our_own_content_has_no_findings() -> None:
 
 def test_the_little_folder_of_these_tests_has_no_findings(tmp_path: Path) -> None:
     assert lint.run(make(tmp_path), NOW) == []
+
+
+@pytest.mark.parametrize(("first_day", "rules"), [("2027-11-22", set[str]()), ("2027-11-21", {"look-alike"})])
+def test_a_successor_may_ask_what_the_entry_before_it_asked(tmp_path: Path, first_day: str, rules: set[str]) -> None:
+    old = "- id: F02\n" + TOPIC.partition("- id: F02\n")[2]
+    new = old.replace("F02", "F03").replace("valid_to: 2027-11-21", "valid_to: null")
+    folder = make(tmp_path, TOPIC + new.replace("valid_from: 2026-01-01", f"valid_from: {first_day}"))
+    assert {finding.rule for finding in lint.run(folder, NOW)} == rules
 
 
 FINDINGS = [

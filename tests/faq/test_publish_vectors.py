@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
 from core.settings import Settings
 from core.store import Store
@@ -27,8 +28,11 @@ class Noting(Encoder):
         self.key, self.size = self._encoder.key, self._encoder.size
         self.asked: list[str] = []
         self.threads: set[int] = set()
+        self.broken = False
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self.broken:
+            raise MemoryError("no room")
         self.asked += texts
         self.threads.add(threading.get_ident())
         return self._encoder.encode(texts)
@@ -57,3 +61,26 @@ async def test_only_phrasings_that_are_new_are_encoded_and_none_on_the_event_loo
     assert again.version == library.version
     assert encoder.asked == ["领现钞"]  # neither a new day nor a new start encodes anything
     assert threading.get_ident() not in encoder.threads
+
+
+async def test_an_encoder_that_fails_holds_up_neither_an_edit_nor_an_ending_nor_a_start(
+    store: Store, folder: Path, clock: Clock
+) -> None:
+    encoder, settings = Noting(), Settings(content=folder)
+    library = await Library.open(settings, store, clock, Vectors(encoder))
+    encoder.broken = True
+    edit(folder / "saving.yml", "取现金", "领现钞")
+    with capture_logs() as logged:
+        await library.look()
+    assert [line["why"] for line in logged if line["event"] == "content_not_encoded"] == ["MemoryError: no room"]
+    assert library.current.search.find("领现钞", "zh").hits[0].id == "F02"
+
+    clock.forward(2 * 366 * 24 * 3600)  # F02 ends
+    await library.turn()
+    assert library.current.search.find("领现钞", "zh").expired == "F02"
+    assert (await Library.open(settings, store, clock, Vectors(encoder))).version == library.version
+
+    encoder.broken = False
+    clock.forward(24 * 3600)
+    await library.turn()
+    assert "领现钞" in encoder.asked

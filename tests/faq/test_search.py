@@ -24,7 +24,7 @@ from faq.index import QUERY_MAX, readable
 from faq.scope import Example, examples
 from faq.search import Found, Search, line
 from faq.vectors import Encoder, Vectors
-from tests.faq.folder import CONTENT, make
+from tests.faq.folder import CONTENT, TOPIC, make
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 TUNING = questions(Path(__file__).with_name("tuning.tsv"))
@@ -214,6 +214,24 @@ def test_an_entry_that_has_run_out_does_not_stand_in_the_way_of_others(tmp_path:
     search = Search(entries.load(make(tmp_path)), datetime(2028, 6, 1, tzinfo=UTC))
     found = search.find("怎么存钱", "zh")
     assert (found.decision, found.hits[0].id, found.expired) == ("answer", "F01", None)
+
+
+@pytest.mark.parametrize(
+    "text", ["怎么取钱？", "取现金", "自动取款机怎么用啊", "How do I withdraw money?", "get cash out"]
+)
+def test_the_successor_of_an_entry_that_has_run_out_answers_from_its_first_day(tmp_path: Path, text: str) -> None:
+    folder = make(tmp_path)
+    old = "- id: F02\n" + TOPIC.partition("- id: F02\n")[2]
+    new = (
+        old.replace("F02", "F03")
+        .replace("valid_from: 2026-01-01", "valid_from: 2027-11-22")
+        .replace("2027-11-21", "null")
+    )
+    (folder / "saving.yml").write_text(TOPIC + new, encoding="utf-8")
+    content = entries.load(folder)
+    before, after = (Search(content, datetime(2027, 11, day, 4, tzinfo=UTC)).find(text, "zh") for day in (21, 22))
+    assert (before.decision, before.hits[0].id) == ("answer", "F02")
+    assert (after.decision, after.hits[0].id, after.expired) == ("answer", "F03", None)
 
 
 def test_before_its_first_day_an_entry_is_not_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -159,6 +160,15 @@ def test_one_file_that_is_too_large_is_named_by_the_reader(folder: Path) -> None
     (folder / "large.yml").write_text("#" + "x" * 1_000_001)
     with pytest.raises(ContentError, match=r"large\.yml:0: larger than 1000000 bytes"):
         making.checked(files.taken(folder))
+
+
+@pytest.mark.parametrize("name", [b"\xcb\xb5\xc3\xf7.yml", b"lessons/\xff.yml", b"\xff/a.yml"])
+def test_a_file_whose_name_no_ledger_can_keep_is_named(folder: Path, name: bytes) -> None:
+    file = folder / os.fsdecode(name)  # Chinese as old archives bring it
+    file.parent.mkdir(exist_ok=True)
+    shutil.copy(folder / "saving.yml", file)
+    with pytest.raises(ContentError, match=r"\\udc.*:0: the name of this file is not UTF-8"):
+        files.taken(folder)
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(folder: Path) -> None:
