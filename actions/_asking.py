@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 
@@ -20,3 +21,16 @@ def ask(dispatcher: CollectingDispatcher, name: str, **fields: str) -> None:
 def text_of(value: Any) -> str:
     """A slot's value as trimmed text; "" for none."""
     return value.strip() if isinstance(value, str) else ""
+
+
+def intent_of(tracker: Tracker) -> str:
+    """What the message of this turn means to the brain."""
+    intent: Any = (tracker.latest_message or {}).get("intent") or {}
+    return str(intent.get("name") or "")
+
+
+def since(tracker: Tracker) -> float:
+    """Seconds since the conversation's turn before this one, as the house measured them; 0 for the first."""
+    metadata: Any = (tracker.latest_message or {}).get("metadata") or {}
+    seconds = (metadata.get("context") or {}).get("since")
+    return float(seconds) if isinstance(seconds, (int, float)) else 0.0

@@ -9,7 +9,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions._asking import say, text_of
+from actions._asking import ask, intent_of, say, since, text_of
 
 TEXT_MIN = 4  # letters, digits or characters: less is a greeting or a slip
 TEXT_MAX = 2000  # characters, as many as a message has
@@ -17,6 +17,20 @@ CONTACT_MIN, CONTACT_MAX = 3, 100  # characters
 REFERENCE = re.compile(r"⟦(?:phone|email):[a-z0-9]+⟧")  # the vault's: what was typed lies encrypted
 _NO_CONTACT = re.compile(r"⟦(?:id-card|bank-card)⟧")
 _HERE = re.compile(r"这里|这儿|此处|本窗口|在线回|网上回|聊天|对话|\b(here|this chat|in chat|online)\b", re.IGNORECASE)
+_BACK = re.compile(
+    r"我?[要想]?(?:返回|退回)(?:上一步|一步)?|(?:回到)?上一步|(?:go )?back|(?:one )?step back|previous(?: step)?"
+)
+_RESTART = re.compile(
+    r"我?[要想]?(?:重来|从头来|从头再来|重填|重写|重新[来填写说])(?:一遍|一次|吧)?|"
+    r"start (?:over|again)|begin again|restart"
+)
+_CORRECTION = re.compile(
+    r"不对|不是|错了|[写说打]错|更正|改成|应该是|"
+    r"\b(?:no|sorry|wait|actually|correction)\b\W|\bi meant?\b|\bshould be\b",
+    re.IGNORECASE,
+)
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+AWAY = 12 * 3600.0  # seconds: who comes back later is asked first whether the message is still to be written
 _HANDLE = re.compile(r"[a-zA-Z0-9]{3}|[a-zA-Z][-_.@a-zA-Z0-9]{2}")  # part of a number or an account name
 
 
@@ -27,8 +41,21 @@ class ValidateLeaveMessage(FormValidationAction):
     def validate_message_text(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
-        """A text with at least TEXT_MIN letters; a phone or e-mail in it fills the contact as well."""
+        """A text with at least TEXT_MIN letters; a phone or e-mail in it fills the contact as well.
+
+        The story of a fraud is answered with what to do now, as outside the form, and is the message all the same.
+        """
         text = text_of(value)
+        if intent_of(tracker) == "fraud_in_progress":
+            ask(dispatcher, "alert", reason="fraud")
+            ask(dispatcher, "hand_off", reason="fraud")
+            say(dispatcher, "fraud.now")
+        if since(tracker) >= AWAY:
+            say(dispatcher, "leave_message.draft")
+            return {"message_text": None}
+        if _is(_BACK, text) or _is(_RESTART, text):
+            say(dispatcher, "leave_message.restart")
+            return {"message_text": None}
         if len(re.findall(r"\w", text)) < TEXT_MIN or len(text) > TEXT_MAX:
             say(dispatcher, "leave_message.invalid_text")
             return {"message_text": None}
@@ -40,10 +67,24 @@ class ValidateLeaveMessage(FormValidationAction):
     def validate_message_contact(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
-        """A masked phone or e-mail, an account name or number, or the wish to be answered in this conversation."""
+        """A masked phone or e-mail, an account name or number, or the wish to be answered in this conversation.
+
+        Said instead of one: a step back, all over again, or a correction, which is added to the message.
+        """
         contact = text_of(value)
+        for wish, key in ((_BACK, "leave_message.back"), (_RESTART, "leave_message.restart")):
+            if _is(wish, contact):
+                say(dispatcher, key)
+                return {"message_text": None, "message_contact": None}
+        message = text_of(tracker.get_slot("message_text"))
+        if _CORRECTION.search(contact) and not REFERENCE.search(contact) and len(message) + len(contact) < TEXT_MAX:
+            say(dispatcher, "leave_message.corrected")
+            return {"message_text": f"{message}\n{contact}", "message_contact": None}
         if _is_contact(contact):
             return {"message_contact": contact}
+        if since(tracker) >= AWAY:
+            say(dispatcher, "leave_message.draft")
+            return {"message_contact": None}
         say(dispatcher, "leave_message.invalid_contact")
         return {"message_contact": None}
 
@@ -53,3 +94,8 @@ def _is_contact(text: str) -> bool:
         return len(text) <= CONTACT_MAX
     plain = _NO_CONTACT.sub("", text)  # an ID or card number is no way to answer
     return CONTACT_MIN <= len(text) <= CONTACT_MAX and bool(_HANDLE.search(plain) or _HERE.search(plain))
+
+
+def _is(wish: re.Pattern[str], text: str) -> bool:
+    """Whether `text` says nothing but this wish."""
+    return wish.fullmatch(_EDGES.sub("", text).casefold()) is not None

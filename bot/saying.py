@@ -12,6 +12,8 @@ from faq.responses import Renderer
 from faq.search import Found
 
 GONE = Say(key="faq.expired")
+# A question that the brain takes for somebody else's matter may be one that an entry is missing for, or ran out.
+UNANSWERED = frozenset({"faq.no_answer", "out_of_scope", "person.offer"})
 
 
 def rendered(say: Iterable[Say], language: Language, renderer: Renderer) -> tuple[Rendered, ...]:
@@ -32,7 +34,7 @@ def honest(say: tuple[Say, ...], found: Found | None) -> tuple[Say, ...]:
     """`say`, but where it has no answer because the right entry has run out, that it is gone."""
     if found is None or not found.expired:
         return say
-    return tuple(GONE if one.key == "faq.no_answer" else one for one in say)
+    return tuple(GONE if one.key in UNANSWERED else one for one in say)
 
 
 def matched(words: Rendered, found: Found | None) -> Rendered:
@@ -47,7 +49,7 @@ def missed(say: tuple[Say, ...], found: Found | None, language: Language) -> Mis
         return None
     hits = tuple(Candidate(id=hit.id, score=hit.score, phrasing=hit.phrasing) for hit in found.hits)
     for one in say:
-        if one.key in ("faq.no_answer", "faq.expired"):
+        if one.key in UNANSWERED or one == GONE:
             return Missed(kind="unanswered", language=language, hits=hits)
         if one.key == "faq.ask_back":
             offered = tuple(hit for hit in hits if hit.id in one.args.get("choices", ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from core.model import Language
 
@@ -26,6 +26,26 @@ class LeaveMessage:
     contact: str
 
 
+# Why a conversation waits for a person, what presses most first.
+Reason = Literal["emergency", "fraud", "complaint", "case", "asked", "misses"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandOff:
+    """Let the conversation wait for a person; the bot goes on helping meanwhile."""
+
+    name: Literal["hand_off"] = "hand_off"
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelHandOff:
+    """The contact does not want to wait for a person any more."""
+
+    name: Literal["cancel_hand_off"] = "cancel_hand_off"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
     """Tell the people on duty now."""
@@ -41,10 +61,12 @@ class OptOut:
     name: Literal["opt_out"] = "opt_out"
 
 
-Effect = SetLanguage | LeaveMessage | Alert | OptOut
+Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut
 KINDS: dict[str, type[Effect]] = {
     "set_language": SetLanguage,
     "leave_message": LeaveMessage,
+    "hand_off": HandOff,
+    "cancel_hand_off": CancelHandOff,
     "alert": Alert,
     "opt_out": OptOut,
 }
@@ -60,6 +82,8 @@ def read(raw: Mapping[str, Any]) -> Effect:
         raise ValueError(f"effect {raw['name']}: every field is a text")
     if fields.get("language", "zh") not in ("zh", "en"):
         raise ValueError(f"effect {raw['name']}: unknown language {fields['language']!r}")
+    if kind is HandOff and fields.get("reason", "asked") not in REASONS:
+        raise ValueError(f"effect {raw['name']}: unknown reason {fields['reason']!r}")
     try:
         return kind(**fields)
     except TypeError as e:

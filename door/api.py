@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy import Column, Connection, func, select, update
+from sqlalchemy import Column, Connection, func, select
 
 from core import alarm, audit, outbox
 from core.errors import NotFound
@@ -16,6 +16,7 @@ from core.model import Author, Button, ConversationId, MessageKind
 from core.store import Store
 from core.tables import address, conversation, conversation_seq, inbox, left_message
 from core.tables import alarm as alarms_table
+from desk import handoff
 from door.auth import Caller, require
 
 PAGE = 50
@@ -68,6 +69,8 @@ class Transcript(BaseModel):
 class LeftOut(BaseModel):
     id: int
     conversation: str
+    reason: str  # message, or why they wait for a person: emergency, fraud, complaint, case, asked, misses
+    state: str  # asked: nothing was left yet; left, cancelled, done
     text: str
     contact: str
     created_at: datetime
@@ -137,7 +140,7 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=ID_MOST, description="id of the last one you have")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE,
     ) -> list[LeftOut]:
-        """What people left for a person, oldest first."""
+        """Who waits for a person, with what they left for one, oldest first."""
         return await store.read(lambda conn: page_of_left(conn, done=done, after=after, limit=limit))
 
     @routes.post("/left-messages/{left_id}/done", tags=["conversations"])
@@ -148,7 +151,7 @@ def router(store: Store, clock: Callable[[], datetime]) -> APIRouter:
         now = clock()
 
         def op(conn: Connection) -> bool:
-            done = settle(conn, left_id, caller.name, now)
+            done = handoff.settle(conn, left_id, caller.name, now)
             if done:
                 _note(conn, caller, "left_message_done", str(left_id), now)
             else:
@@ -213,7 +216,7 @@ def lines_of(conn: Connection, which: ConversationId, after: int, limit: int) ->
 
 
 def page_of_left(conn: Connection, *, done: bool = False, after: int = 0, limit: int) -> list[LeftOut]:
-    """What people left and nobody has dealt with (`done`: what somebody has), oldest first, after number `after`."""
+    """Requests for a person that nobody has dealt with (`done`: that ended), oldest first, after number `after`."""
     state = left_message.c.done_at.is_not(None) if done else left_message.c.done_at.is_(None)
     query = select(left_message).where(state, left_message.c.id > after).order_by(left_message.c.id).limit(limit)
 
@@ -221,6 +224,8 @@ def page_of_left(conn: Connection, *, done: bool = False, after: int = 0, limit:
         LeftOut(
             id=row.id,
             conversation=row.conversation_id,
+            reason=row.reason,
+            state=row.state,
             text=row.text,
             contact=row.contact,
             created_at=row.created_at,
@@ -229,9 +234,3 @@ def page_of_left(conn: Connection, *, done: bool = False, after: int = 0, limit:
         )
         for row in conn.execute(query)
     ]
-
-
-def settle(conn: Connection, left_id: int, who: str, now: datetime) -> bool:
-    """Notes that `who` has dealt with a left message; False if there is none or somebody had dealt with it before."""
-    mine = update(left_message).where(left_message.c.id == left_id, left_message.c.done_at.is_(None))
-    return conn.execute(mine.values(done_at=now, done_by=who)).rowcount == 1

@@ -59,7 +59,7 @@ class Metrics:
         self.outbox = gauge("outbox", "Messages that wait to go out, by state.", "state")
         self.open_messages = gauge("open_messages", "Messages that wait for an answer.")
         self.oldest_open_seconds = gauge("oldest_open_seconds", "Age of the message that has waited longest; 0: none.")
-        self.left_messages = gauge("left_messages", "Messages that people left and nobody has dealt with.")
+        self.left_messages = gauge("left_messages", "People who wait for a person: asked for one or left a message.")
         self.oldest_left_seconds = gauge("oldest_left_seconds", "Age of the one that was left first; 0: none.")
         self.alarm_sink_failures = counter("alarm_sink_failures", "Alarms that a sink did not take at a try.", "sink")
         self.alarms = gauge("alarms", "Alarms that nobody has acknowledged.")

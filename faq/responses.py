@@ -39,7 +39,7 @@ NEEDED: dict[str, frozenset[str]] = {
         "leave_message.invalid_text": "", "leave_message.invalid_contact": "", "leave_message.done": "",
         "leave_message.cancelled": "", "leave_message.resume": "", "stop.nothing": "",
         "leave_message.back": "", "leave_message.restart": "", "leave_message.corrected": "", "leave_message.draft": "",
-        "emergency": "", "fraud.now": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
+        "emergency": "", "fraud.now": "", "fraud.more": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
         "person.how": "", "person.offer": "", "complaint.how": "", "status.how": "",
         "case.supplement": "", "case.withdraw": "", "case.urge": "",
         "abuse.calm": "", "abuse.warning": "", "abuse.pause": "",

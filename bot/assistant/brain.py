@@ -19,7 +19,7 @@ from bot.assistant.processor import HonestProcessor, Incoming
 from bot.assistant.state import TurnStore, pack, unpack
 
 # Intents that Rasa handles itself; no button of ours carries one.
-_RASAS_OWN = frozenset({"restart", "back", "session_start", "out_of_scope", "nlu_fallback"})
+_RASAS_OWN = frozenset({"restart", "back", "session_start", "nlu_fallback"})
 WARM_UP = "这是一条用来预热的消息 warm up"
 
 

@@ -57,6 +57,7 @@ class Turn:
     hits: tuple[Hit, ...]  # best first
     context: Mapping[str, Any]
     state: object  # as it was sent; bot.assistant.state reads it
+    vector: tuple[float, ...] | None = None  # of the text, from the house's encoder
 
 
 def clean(text: str) -> str:
@@ -95,6 +96,7 @@ def read_turn(body: object) -> Turn:
         hits=tuple(_hit(h) for h in _list(raw, "hits")[:HITS_MAX]),
         context=_object(raw, "context"),
         state=raw.get("state"),
+        vector=None if vector is None else tuple(cast("list[float]", vector)),
     )
 
 

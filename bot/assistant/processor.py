@@ -96,6 +96,7 @@ class HonestProcessor(MessageProcessor):
         turn = message.turn
         house = {
             "language": turn.language,
+            "vector": turn.vector,
             "hits_decision": turn.hits_decision,
             "hits": turn.hits,
             "form": tracker.active_loop_name or "",

@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     out: Path = options.out or identity.model_path(root / "models", root)
     started = time.monotonic()
-    trained = options.force or not out.is_file()
+    known = root / "models" / "known.npz"
+    stale = out.is_file() and known.is_file() and known.stat().st_mtime > out.stat().st_mtime
+    trained = options.force or stale or not out.is_file()
     if trained and (problem := _train(root, model, out)):
         print(problem, file=sys.stderr)
         return 1
@@ -76,6 +78,7 @@ def _train(root: Path, model: str, out: Path) -> str:
         out.parent.mkdir(parents=True, exist_ok=True)
         processor.check_domain(Domain.load(str(domain)))
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".training-") as folder:
+            os.environ["TRAINING_KNOWN"] = str(root / "models" / "known.npz")  # read by components.py; may be missing
             os.environ["RASA_CACHE_DIRECTORY"] = str(Path(folder, "cache"))  # else .rasa where one happens to stand
             with _unheard(Path(folder, "log")):
                 result = rasa.model_training.train(

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import typer
 
-from door.cli import build, content, doctor, duty, keep, look, talk, up
+from door.cli import build, content, doctor, duty, gaps, keep, look, publishing, talk, understanding, up
 
 app = typer.Typer(
     name="qiantai",
@@ -34,7 +34,14 @@ app.add_typer(duty.tokens, name="tokens", rich_help_panel=CARE)
 app.command("settings", rich_help_panel=LOOK)(look.settings)
 app.add_typer(look.channels, name="channels", rich_help_panel=LOOK)
 app.command("conversations", rich_help_panel=LOOK)(duty.conversations)
+content.faq.command("publish")(publishing.publish)
+content.faq.command("versions")(publishing.list_versions)
+content.faq.command("rollback")(publishing.rollback)
+content.faq.command("gaps")(gaps.gaps)
+content.faq.command("wrong")(gaps.wrong)
 app.add_typer(content.faq, name="faq", rich_help_panel=LOOK)
+app.command("understand", rich_help_panel=LOOK)(understanding.understand)
+app.add_typer(understanding.nlu, name="nlu", rich_help_panel=LOOK)
 
 app.command("setup", rich_help_panel=BUILD)(build.setup)
 app.command("train", rich_help_panel=BUILD)(build.train)

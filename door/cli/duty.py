@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from door.cli.common import Json, dump, ledger, say, table
+from door.cli.common import Json, dump, read_ledger, say, table, write_ledger
 from door.cli.common import settings as load_settings
 from door.cli.exits import Exit, fail
 
@@ -29,19 +28,11 @@ tokens = typer.Typer(no_args_is_help=True, help="Tokens of the programs that may
 
 
 def _read(query: Callable[[Connection], T]) -> T:
-    async def run() -> T:
-        async with ledger(load_settings()) as store:
-            return await store.read(query)
-
-    return asyncio.run(run())
+    return read_ledger(load_settings(), query)
 
 
 def _write(op: Callable[[Connection], T]) -> T:
-    async def run() -> T:
-        async with ledger(load_settings()) as store:
-            return await store.write(op)
-
-    return asyncio.run(run())
+    return write_ledger(load_settings(), op)
 
 
 def me() -> str:
@@ -174,11 +165,11 @@ def conversations(
     conversation: Annotated[
         str | None, typer.Argument(help="Id of a conversation, to read it: what was said, personal data masked.")
     ] = None,
-    queued: Annotated[bool, typer.Option("--queued", help="Only what people left for a person, oldest first.")] = False,
+    queued: Annotated[bool, typer.Option("--queued", help="Only who waits for a person, oldest first.")] = False,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="With --queued or an id: open references to personal data (audited).")
     ] = False,
-    done: Annotated[int | None, typer.Option(help="Mark the left message with this number as dealt with.")] = None,
+    done: Annotated[int | None, typer.Option(help="Mark the request with this number as dealt with.")] = None,
     by: Annotated[str, typer.Option(help="With --done: who has dealt with it; default: this account.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
@@ -256,8 +247,9 @@ def _show_queued(reveal: bool, limit: int, as_json: bool) -> None:
         for row in rows:
             dump(row)
         return
-    shown = ((r["id"], r["created_at"], r["conversation"], r["contact"], r["text"]) for r in rows)
-    table(["No.", "Left", "Conversation", "Contact", "Message"], shown, empty="Nobody waits for a person.")
+    left = "(nothing left yet)"
+    shown = ((r["id"], r["created_at"], r["reason"], r["conversation"], r["contact"], r["text"] or left) for r in rows)
+    table(["No.", "Since", "Why", "Conversation", "Contact", "Message"], shown, empty="Nobody waits for a person.")
 
 
 def _reveal(texts: list[str], *, act: str, subjects: list[str]) -> list[str]:
@@ -289,7 +281,7 @@ def _reveal(texts: list[str], *, act: str, subjects: list[str]) -> list[str]:
 
 def _settle(number: int, who: str) -> None:
     from core import audit
-    from door.api import settle
+    from desk.handoff import settle
 
     now = datetime.now(UTC)
 
@@ -300,5 +292,5 @@ def _settle(number: int, who: str) -> None:
         return done
 
     if not _write(op):
-        fail(Exit.FOUND, f"no waiting message has the number {number}; ./qiantai conversations --queued shows them")
-    say(f"Message {number} is dealt with.")
+        fail(Exit.FOUND, f"nobody waits under the number {number}; ./qiantai conversations --queued shows them")
+    say(f"Number {number} is dealt with.")

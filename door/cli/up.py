@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from door.cli.build import whole
-from door.cli.common import say, settings
+from door.cli.common import say, settings, sqlite_file
 from door.cli.exits import Exit, fail
 from door.cli.premises import prepare_ledger, sole_house
 
@@ -37,7 +37,8 @@ def up(
     if port is not None:
         os.environ["QIANTAI_PORT"] = str(port)
     house = settings()  # before the long part: a wrong setting is told at once
-    if not house.content.is_dir():
+    # A ledger that machines share may hold what another one of them published.
+    if not house.content.is_dir() and sqlite_file(house) is not None:
         fail(Exit.SETTINGS, f"there is no content folder {house.content}: set QIANTAI_CONTENT")
     with sole_house(house):
         for where in listened(house):

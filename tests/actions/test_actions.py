@@ -232,3 +232,22 @@ async def test_running_actions_prints_and_logs_nothing(
     caplog.set_level("DEBUG")
     await actions.execute(GOOD_CALL)
     assert (capsys.readouterr(), caplog.records) == (("", ""), [])
+
+
+# Abuse --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "key", "after"),
+    [(None, "calm", 1), (0, "calm", 1), (1.0, "warning", 2), (2.0, "pause", 3), (3.0, "pause", 3), (99, "pause", 3)],
+)
+async def test_abuse_is_answered_one_step_further_each_time(before: float | None, key: str, after: int) -> None:
+    result = await actions.execute(call("action_answer_abuse", abuse_count=before))
+    assert (said(result), slots(result)) == ([f"abuse.{key}"], {"abuse_count": after})
+
+
+@pytest.mark.parametrize(("seconds", "key"), [(3599, "pause"), (3600, "calm"), (None, "pause"), ("x", "pause")])
+async def test_who_comes_back_an_hour_later_is_met_calmly_again(seconds: Any, key: str) -> None:
+    body = call("action_answer_abuse", abuse_count=3.0)
+    body["tracker"]["latest_message"]["metadata"]["context"] = {"since": seconds}
+    assert said(await actions.execute(body)) == [f"abuse.{key}"]

@@ -120,8 +120,8 @@ def test_the_form_can_be_stopped_at_any_point(talk: Talk, before: list[str], wor
     for text in before:
         talk.say(text)
     stopped = talk.say(word)
-    assert (said(stopped), stopped["effects"]) == (["leave_message.cancelled"], [])
-    assert talk.hears(PHONE) == ["faq.no_answer"]
+    assert (said(stopped), stopped["effects"]) == (["leave_message.cancelled"], [{"name": "cancel_hand_off"}])
+    assert not [key for key in talk.hears(PHONE) if key.startswith("leave_message")]
     assert "二十元" not in str([e for e in talk.state["events"] if e["event"] == "slot"])
 
 
@@ -146,7 +146,7 @@ def test_asked_for_again_the_open_form_goes_on(talk: Talk, again: dict[str, Any]
 INTERRUPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"text": "说英文"}, "language.switched"),
     ({"text": "你是机器人吗"}, "bot_challenge"),
-    ({"text": "what can you do"}, "help"),
+    ({"text": "what can you do"}, "menu"),
     (press("/deny"), "deny"),
     (press('/faq{"id":"F22"}'), "F22"),
     ({"kind": "attachment"}, "attachment.received"),
@@ -171,7 +171,7 @@ def test_every_intent_is_answered_inside_and_outside_the_form(brain: Child) -> N
 
     domain = [yaml.safe_load(f.read_text()) for f in (ROOT / "bot/assistant/domain").glob("*.yml")]
     intents = sorted({next(iter(intent)) for part in domain for intent in part.get("intents", [])} - {"inform"})
-    values = {"faq": '{"id":"F22"}', "faq_ask": '{"choice":"F22"}'}
+    values = {"faq": '{"id":"F22"}', "faq_ask": '{"choice":"F22"}', "lesson": '{"step":"fraud.1"}'}
     opened = brain.turn("我要留言")["state"]
     for intent in intents:
         for state in (None, opened):
@@ -185,7 +185,7 @@ def test_conversations_side_by_side_do_not_mix(brain: Child) -> None:
 
     def leave(number: int) -> list[dict[str, Any]]:
         line, state, effects = brain.line(), None, []
-        for text in ("我要留言", f"这是第{number}个人的留言", f"我的微信 wechat{number}"):
+        for text in ("我要留言", f"年费多收了，一共{number}次，没人管", f"我的微信 wechat{number}"):
             answer = line.turn(text, state=state, turn="the same id")
             state = answer["state"]
             effects += answer["effects"]
@@ -195,9 +195,57 @@ def test_conversations_side_by_side_do_not_mix(brain: Child) -> None:
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(leave, range(24)))
     assert found == [
-        [{"name": "leave_message", "text": f"这是第{n}个人的留言", "contact": f"我的微信 wechat{n}"}] for n in range(24)
+        [{"name": "leave_message", "text": f"年费多收了，一共{n}次，没人管", "contact": f"我的微信 wechat{n}"}]
+        for n in range(24)
     ]
 
 
 def test_the_reflexes_button_opens_the_form(talk: Talk) -> None:
     assert talk.hears(**press("/leave_message")) == ["leave_message.intro", "leave_message.ask_text"]
+
+
+STORY = "银行多扣了我二十元年费"
+STEPS_BACK = [
+    ("返回", "leave_message.back"),
+    ("上一步", "leave_message.back"),
+    ("back", "leave_message.back"),
+    ("go back", "leave_message.back"),
+    ("重来", "leave_message.restart"),
+    ("重新填", "leave_message.restart"),
+    ("start over", "leave_message.restart"),
+]
+
+
+@pytest.mark.parametrize(("text", "key"), STEPS_BACK)
+def test_a_step_back_asks_for_the_message_again(talk: Talk, text: str, key: str) -> None:
+    for before in ("我要留言", STORY):
+        talk.say(before)
+    assert talk.hears(text) == [key, "leave_message.ask_text"]
+    assert talk.hears("其实是建行多扣了我三十元") == ["leave_message.ask_contact"]
+    assert talk.say(PHONE)["effects"][0]["text"] == "其实是建行多扣了我三十元"
+
+
+@pytest.mark.parametrize("text", ["返回", "重来", "back", "start over"])
+def test_at_the_first_question_there_is_nothing_to_go_back_to(talk: Talk, text: str) -> None:
+    talk.say("我要留言")
+    assert talk.hears(text) == ["leave_message.restart", "leave_message.ask_text"]
+
+
+@pytest.mark.parametrize("text", ["不对，是建行", "写错了，是上周三", "no, it was Friday", "I meant the other card"])
+def test_a_correction_is_added_to_the_message(talk: Talk, text: str) -> None:
+    for before in ("我要留言", STORY):
+        talk.say(before)
+    assert talk.hears(text) == ["leave_message.corrected", "leave_message.ask_contact"]
+    assert talk.say(PHONE)["effects"][0]["text"] == f"{STORY}\n{text}"
+
+
+DAY = {"context": {"since": 86_400}}
+
+
+@pytest.mark.parametrize("text", ["对了，还有一件事想说一下", "one more thing about the same bank"])
+def test_who_comes_back_after_a_day_is_asked_whether_to_go_on(talk: Talk, text: str) -> None:
+    talk.say("我要留言")
+    assert talk.hears(text, **DAY) == ["leave_message.draft", "leave_message.ask_text"]
+    assert talk.hears(STORY) == ["leave_message.ask_contact"]
+    assert talk.hears("嗯嗯", **DAY) == ["leave_message.draft", "leave_message.ask_contact"]
+    assert talk.say(PHONE, **DAY)["effects"][0]["text"] == STORY

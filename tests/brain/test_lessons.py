@@ -72,9 +72,12 @@ def test_asking_back_in_the_middle_keeps_the_way_back_too(brain: Child) -> None:
     assert said(brain.turn(**press("/deny"), state=asked["state"])) == ["faq.none_of_these"]
 
 
-def test_no_answer_in_the_middle_keeps_the_way_back_too(brain: Child) -> None:
+@pytest.mark.parametrize(("intent", "key"), [("faq_none", "faq.no_answer"), ("out_of_scope", "out_of_scope")])
+def test_no_answer_in_the_middle_keeps_the_way_back_too(brain: Child, intent: str, key: str) -> None:
     state = brain.turn(**press(CARD))["state"]
-    assert brain.turn("火星上的房价是多少", state=state)["say"] == [{"key": "faq.no_answer", "args": BACK}]
+    missed = brain.turn(**press(f"/{intent}"), state=state)
+    assert missed["say"] == [{"key": key, "args": BACK}]
+    assert said(brain.turn(**press(f"/{intent}"), state=missed["state"])) == ["person.offer"]
 
 
 def test_a_lesson_opened_inside_a_form_is_shown_and_the_form_asks_again(brain: Child) -> None:

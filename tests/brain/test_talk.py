@@ -15,15 +15,15 @@ SAYINGS = [
     ("thank you very much", "thanks"),
     ("你是机器人吗", "bot_challenge"),
     ("are you a real person", "bot_challenge"),
-    ("你能做什么", "help"),
-    ("what can you do", "help"),
+    ("你能做什么", "menu"),
+    ("what can you do", "menu"),
     ("讲个笑话", "smalltalk"),
     ("tell me a joke", "smalltalk"),
     ("是的", "affirm"),
     ("不是", "deny"),
     ("取消", "stop.nothing"),
-    ("存折上有蚂蚁怎么办", "faq.no_answer"),
-    ("which planet has the best mortgage", "faq.no_answer"),
+    ("今天天气怎么样", "out_of_scope"),
+    ("what will the weather be like tomorrow", "out_of_scope"),
 ]
 
 

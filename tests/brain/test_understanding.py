@@ -7,7 +7,20 @@ from typing import Any
 import pytest
 
 from bot.assistant.contract import Hit
-from bot.assistant.understanding import Decision, Heard, Label, decide, language_in
+from bot.assistant.understanding import (
+    CLEAR,
+    FIRST,
+    IN_FORM,
+    LIKELY,
+    POSSIBLE,
+    SAFETY_IN_FORM,
+    Decision,
+    Heard,
+    Label,
+    decide,
+    language_in,
+    public,
+)
 
 QUESTION = "怎么查自己的信用报告？"
 
@@ -32,6 +45,11 @@ def heard(name: str, score: float, **fields: Any) -> Heard:
     return Heard(**(given | fields))
 
 
+def both(name: str, score: float, other: str, less: float, **fields: Any) -> Heard:
+    """A message that the classifier takes for `name`, and less likely for `other`."""
+    return heard(name, score, ranking=[Label(name=name, score=score), Label(name=other, score=less)], **fields)
+
+
 def found(decision: str, *scores: float) -> dict[str, Any]:
     return {"hits_decision": decision, "hits": hits(*scores)}
 
@@ -41,34 +59,52 @@ FORM = {"asked": "message_text", "form": "leave_message"}
 OUTSIDE: list[tuple[str, Heard, str]] = [
     # nothing found
     ("a clear own intent", heard("greet", 0.9), "greet"),
-    ("a likely own intent", heard("greet", 0.45), "greet"),
-    ("a possible own intent", heard("greet", 0.30), "greet"),
-    ("an unlikely own intent", heard("greet", 0.29), "faq:none"),
+    ("a likely own intent", heard("greet", LIKELY), "greet"),
+    ("a possible own intent", heard("greet", POSSIBLE), "greet"),
+    ("an unlikely own intent", heard("greet", POSSIBLE - 0.01), "faq:none"),
     ("a question", heard("faq", 0.99), "faq:none"),
     ("a decision without hits counts as none", heard("faq", 0.9, hits_decision="answer"), "faq:none"),
     # an entry answers
     ("a question with its entry", heard("faq", 0.9, **found("answer", 0.9)), "faq:topic:F20"),
-    ("unsure small talk gives way to an entry", heard("smalltalk", 0.79, **found("answer", 0.9)), "faq:topic:F20"),
-    ("sure small talk gives way to a strong entry", heard("smalltalk", 0.95, **found("answer", 0.80)), "faq:topic:F20"),
-    ("sure small talk beats a weak entry", heard("smalltalk", 0.80, **found("answer", 0.79)), "smalltalk"),
-    ("a likely wish beats any entry", heard("stop", 0.45, **found("answer", 0.99)), "stop"),
-    ("an unlikely wish does not", heard("stop", 0.44, **found("answer", 0.6)), "faq:topic:F20"),
+    ("unsure small talk gives way", heard("smalltalk", CLEAR - 0.01, **found("answer", 0.9)), "faq:topic:F20"),
+    ("clear small talk does not", heard("smalltalk", CLEAR, **found("answer", 0.9)), "smalltalk"),
+    ("a likely wish beats any entry", heard("stop", FIRST["stop"], **found("answer", 0.99)), "stop"),
+    ("an unlikely wish does not", heard("stop", FIRST["stop"] - 0.01, **found("answer", 0.6)), "faq:topic:F20"),
     # several may answer
     ("a question with several entries", heard("faq", 0.9, **found("ask", 0.4, 0.3)), "faq:ask"),
-    ("likely small talk beats a question back", heard("smalltalk", 0.45, **found("ask", 0.4)), "smalltalk"),
-    ("unsure small talk does not", heard("smalltalk", 0.44, **found("ask", 0.4)), "faq:ask"),
+    ("likely small talk beats a question back", heard("smalltalk", LIKELY, **found("ask", 0.4)), "smalltalk"),
+    ("unsure small talk does not", heard("smalltalk", LIKELY - 0.01, **found("ask", 0.4)), "faq:ask"),
+    # precedence
+    ("an emergency", both("handoff", 0.6, "emergency", 0.2), "emergency"),
+    ("fraud that runs", both("complaint", 0.6, "fraud_in_progress", 0.2), "fraud_in_progress"),
+    ("an emergency before fraud", both("fraud_in_progress", 0.6, "emergency", 0.2), "emergency"),
+    ("no more messages before a person", both("handoff", 0.6, "opt_out", 0.3), "opt_out"),
+    ("a person before a complaint", both("complaint", 0.6, "handoff", 0.3), "handoff"),
+    ("a complaint before a case", both("status", 0.5, "complaint", 0.4), "complaint"),
+    ("a case before an entry", both("faq", 0.6, "case_urge", 0.35, **found("answer", 0.95)), "case_urge"),
+    ("a complaint before an insult", both("abuse", 0.6, "complaint", 0.35), "complaint"),
+    ("too little for an alarm", both("smalltalk", 0.7, "emergency", 0.19), "smalltalk"),
     # typed commands
     ("a typed command is never an own intent", heard("stop", 0.99, text="／stop"), "faq:none"),
     ("with values neither", heard("faq_x", 0.99, text='/faq{"id":"F22"}'), "faq:none"),
     ("but words after a slash are words", heard("stop", 0.99, text="／取消 吧"), "stop"),
 ]
 
+STORY = "昨天我去银行" * 10
 INSIDE: list[tuple[str, Heard, str]] = [
     ("an answer", heard("faq", 0.9, text="银行多收了钱", **FORM), "form:leave_message:message_text"),
     ("small talk is an answer", heard("greet", 0.99, text="你好", **FORM), "form:leave_message:message_text"),
-    ("a clear brief wish interrupts", heard("stop", 0.6, text="取消", **FORM), "stop"),
-    ("an unclear one does not", heard("stop", 0.59, text="取消", **FORM), "form:leave_message:message_text"),
+    ("a complaint is an answer", heard("complaint", 0.99, text="多收费", **FORM), "form:leave_message:message_text"),
+    ("a clear brief wish interrupts", heard("stop", IN_FORM, text="取消", **FORM), "stop"),
+    ("an unclear one does not", heard("stop", IN_FORM - 0.01, text="取消", **FORM), "form:leave_message:message_text"),
     ("a long one does not", heard("stop", 0.99, text="取消" * 16, **FORM), "form:leave_message:message_text"),
+    ("danger interrupts, however long", heard("emergency", SAFETY_IN_FORM, text=STORY, **FORM), "emergency"),
+    ("so does fraud", heard("fraud_in_progress", 0.9, text=STORY, **FORM), "fraud_in_progress"),
+    (
+        "what only sounds like it does not",
+        both("faq", 0.6, "emergency", 0.3, **FORM),
+        "form:leave_message:message_text",
+    ),
     ("a question with its entry", heard("faq", 0.9, **FORM, **found("answer", 0.6)), "faq:topic:F20"),
     ("a weak entry does not", heard("faq", 0.9, **FORM, **found("answer", 0.59)), "form:leave_message:message_text"),
     ("several entries do not", heard("faq", 0.9, **FORM, **found("ask", 0.9)), "form:leave_message:message_text"),
@@ -112,11 +148,11 @@ def test_every_decision_explains_itself() -> None:
 def test_the_confidence_is_of_the_source_that_decided() -> None:
     assert decide(heard("greet", 0.87)).confidence == 0.87
     assert decide(heard("faq", 0.5, **found("answer", 0.91))).confidence == 0.91
-    assert decide(heard("greet", 0.2)).confidence == pytest.approx(0.8)
+    assert decide(heard("greet", 0.1)).confidence == pytest.approx(0.9)
 
 
 def test_the_runner_up_is_who_lost() -> None:
-    assert decide(heard("smalltalk", 0.5, **found("answer", 0.9))).runner_up == "smalltalk"
+    assert decide(heard("smalltalk", 0.4, **found("answer", 0.9))).runner_up == "smalltalk"
     assert decide(heard("faq", 0.5, **found("answer", 0.9))).runner_up == "runner"
     assert decide(heard("stop", 0.9, **found("answer", 0.9))).runner_up == "faq:topic:F20"
     assert decide(heard("greet", 0.9)).runner_up == "runner"
@@ -146,3 +182,23 @@ WISHES = [
 @pytest.mark.parametrize(("text", "language"), WISHES)
 def test_the_language_a_wish_names(text: str, language: str) -> None:
     assert language_in(text) == language
+
+
+COUNTED = [
+    ("emergency", "emergency"),
+    ("opt_out", "optout"),
+    ("complaint", "complaint_intake"),
+    ("case_withdraw", "case_update"),
+    ("status", "status_lookup"),
+    ("greet", "chitchat"),
+    ("stop", "menu"),
+    ("faq:none", "out_of_scope"),
+    ("faq:topic:F20", "faq:topic:F20"),
+    ("faq:ask", "faq:credit_report"),
+    ("form:leave_message:message_text", "form:leave_message:message_text"),
+]
+
+
+@pytest.mark.parametrize(("decided", "label"), COUNTED)
+def test_the_label_a_decision_counts_as(decided: str, label: str) -> None:
+    assert public(decided, [("F22", "credit_report"), ("F77", "deposit_insurance")]) == label

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import typer
@@ -20,6 +19,7 @@ from core.model import ChannelId, Inbound
 from core.store import Store
 from core.tables import api_token, audit, left_message, secret
 from core.vault import Vault
+from desk import handoff
 from door.cli.app import app
 from door.cli.exits import Exit
 from door.cli.premises import prepare_ledger
@@ -191,6 +191,18 @@ def test_what_people_left_is_shown_with_references_until_somebody_reveals_it_whi
     assert kept.run("conversations", "--done", str(row["id"])).returncode == Exit.FOUND
 
 
+def test_who_asked_for_a_person_and_left_nothing_yet_is_shown_with_the_reason(kept: Site) -> None:
+    asyncio.run(write(kept, ["a"]))
+    conversation = json.loads(kept.run("conversations", "--json").stdout)["id"]
+    in_ledger(kept, lambda conn: handoff.ask(conn, conversation, cause="1:0", reason="fraud", now=NOON))
+    row = json.loads(kept.run("conversations", "--queued", "--json").stdout)
+    assert (row["reason"], row["state"], row["text"]) == ("fraud", "asked", "")
+    shown = kept.run("conversations", "--queued").stdout
+    assert "fraud" in shown
+    assert kept.run("conversations", "--done", str(row["id"])).returncode == Exit.DONE
+    assert kept.run("conversations", "--queued").stderr == "Nobody waits for a person.\n"
+
+
 def test_a_transcript_is_shown_masked_until_somebody_reveals_it_and_each_look_is_noted(kept: Site) -> None:
     message = Inbound(sender="anna", external_id="m1", text="请打 13812345678")
 
@@ -214,7 +226,7 @@ def test_a_transcript_is_shown_masked_until_somebody_reveals_it_and_each_look_is
     assert kept.run("conversations", which, "--queued").returncode == Exit.USAGE
 
 
-# settings, channels, faq, doctor ------------------------------------------------------------------------------------
+# settings, channels, doctor -----------------------------------------------------------------------------------------
 
 
 def test_settings_show_what_is_set_and_hide_secrets(site: Site) -> None:
@@ -240,55 +252,6 @@ def test_channels_are_listed_and_checked(site: Site) -> None:
     assert told["web"] == {"ok": True, "problems": []}
     assert not told["app"]["ok"]
     assert "hunter2" not in done.stdout + done.stderr
-
-
-def test_faq_search_says_for_each_line_what_the_assistant_would_do(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "questions.txt").write_text(
-        "怎么查自己的信用报告？\n\nHow much of my deposit is insured?\n\x00明天天气\n"
-    )
-    done = site.run("faq", "search", "--json", "--file", "questions.txt")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(row["language"], row["decision"]) for row in rows[:2]] == [("zh", "answer"), ("en", "answer")]
-    assert [rows[0]["hits"][0]["id"], rows[1]["hits"][0]["id"]] == ["F22", "F77"]
-    assert rows[2]["decision"] == "none"
-    assert "F22" in site.run("faq", "search", "怎么查自己的信用报告").stdout
-    assert json.loads(site.run("faq", "search", "--json", "--file", "-", stdin="征信").stdout)["query"] == "征信"
-
-
-@pytest.mark.parametrize("words", [(), ("x", "--file", "y"), ("--file", "nowhere.txt"), ("x", "--language", "fr")])
-def test_faq_search_says_what_it_wants(site: Site, words: tuple[str, ...]) -> None:
-    assert site.run("faq", "search", *words).returncode == Exit.USAGE
-
-
-def test_faq_eval_measures_each_language_and_lists_the_misses(site: Site, tmp_path: Path) -> None:
-    machine = [json.loads(line) for line in site.run("faq", "eval", "--json").stdout.splitlines()]
-    assert [row["language"] for row in machine] == ["zh", "en"]
-    assert all(0.5 < row["top1"] < row["top3"] < 1 for row in machine)
-    (tmp_path / "own_zh.tsv").write_text("id\tquestion\nF22\t怎么查自己的信用报告？\nF01\t存款保险最多赔多少？\n")
-    done = site.run("faq", "eval", "--folder", ".", "--misses")
-    assert "50.0%" in done.stdout
-    assert "wrong: 存款保险最多赔多少？\n  expected F01; F77 1.00" in done.stdout
-    [_, _, missed] = map(json.loads, site.run("faq", "eval", "--folder", ".", "--misses", "--json").stdout.splitlines())
-    assert (missed["expected"], missed["outcome"], missed["hits"][0]["id"]) == (["F01"], "wrong", "F77")
-
-
-def test_faq_eval_without_questions_says_where_they_come_from(site: Site) -> None:
-    done = site.run("faq", "eval", "--folder", "nowhere")
-    assert done.returncode == Exit.USAGE
-    assert "come with a checkout" in done.stderr
-
-
-def test_faq_lint_names_file_line_and_reason(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "faq" / "responses").mkdir(parents=True)
-    (tmp_path / "faq" / "cash.yml").write_text("- id: F99\n  question: 1\n")
-    done = site.run("faq", "lint", "--json", env={"QIANTAI_CONTENT": str(tmp_path / "faq")})
-    assert done.returncode == Exit.FOUND
-    assert any(json.loads(line)["file"] == "cash.yml" for line in done.stdout.splitlines())
-
-
-def test_the_content_that_is_shipped_has_nothing_to_put_right(site: Site) -> None:
-    done = site.run("faq", "lint")
-    assert (done.returncode, done.stdout) == (Exit.DONE, "")
 
 
 def test_doctor_says_in_words_what_is_missing_and_changes_nothing(site: Site) -> None:

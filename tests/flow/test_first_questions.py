@@ -72,9 +72,10 @@ async def test_a_message_and_a_contact_are_left_for_a_person_with_a_question_in_
         assert "13912345678" not in str(visitor.seen)
         conversation = visitor.welcome["conversation"]
     with sqlite3.connect(house.data / "qiantai.db") as ledger:
-        [(text, contact)] = ledger.execute(
-            "SELECT text, contact FROM left_message WHERE conversation_id = ?", (conversation,)
+        [(reason, state, text, contact)] = ledger.execute(
+            "SELECT reason, state, text, contact FROM left_message WHERE conversation_id = ?", (conversation,)
         )
+    assert (reason, state) == ("asked", "left")
     assert "年费" in text
     assert contact.startswith("⟦phone:")
 

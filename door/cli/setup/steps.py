@@ -184,28 +184,37 @@ def model(*, force: bool = False) -> Step:
     """The trained brain: a model file named by everything it was trained from; `force` makes it anew all the same."""
 
     def work(call: Call) -> None:
+        # What the house knows of the examples, vectors among them: the brain's environment has no encoder.
+        call([HOUSE / "bin" / "python", "-m", "door.cli", "nlu", "known", MODELS / "known.npz"])
         call([BRAIN / "bin" / "python", ROOT / "bot" / "assistant" / "train.py", *(["--force"] if force else [])])
+
+    def key() -> bytes:
+        return f"{model_id()} {_encoder()} ".encode() + digest((ROOT / "faq" / "encoder" / "model").rglob("*"))
 
     return Step(
         name="model",
         what="the brain's model",
         stamp=MODELS / "ready",
-        key=lambda: model_id().encode(),
+        key=key,
         there=lambda: model_path().exists(),
         work=work,
-        after=("brain",),
+        after=("house", "brain") if _words_only() else ("house", "torch", "brain"),
     )
 
 
 def _words_only() -> bool:
-    """Whether the settings ask for search by words alone. Read here by hand: core.settings needs .venv."""
+    return _encoder() == "none"
+
+
+def _encoder() -> str:
+    """The encoder that the settings name, "" if none does. Read here by hand: core.settings needs .venv."""
     if chosen := os.environ.get("QIANTAI_ENCODER"):
-        return chosen == "none"
+        return chosen
     try:
         settings = tomllib.loads((ROOT / (os.environ.get("QIANTAI_CONFIG") or "qiantai.toml")).read_text("utf-8"))
     except (OSError, ValueError):  # which the house has words for when it starts
-        return False
-    return settings.get("encoder") == "none"
+        return ""
+    return str(settings.get("encoder", ""))
 
 
 def _sources(front: Path) -> Iterable[Path]:

@@ -1,0 +1,1 @@
+"""People: what waits for a person, and who answers it."""
