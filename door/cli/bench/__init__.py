@@ -34,9 +34,7 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave the run's folder (ledg
 def core(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Length of one interval of load.")] = 10.0,
     channel: Annotated[Channel, typer.Option(help="The road that messages take.")] = Channel.WEBHOOK,
-    encoder: Annotated[
-        str, typer.Option(help="As the setting; embedded adds the cost of reading.")
-    ] = "none",
+    encoder: Annotated[str, typer.Option(help="As the setting; embedded adds the cost of reading.")] = "none",
     keep: Keep = False,
     as_json: Json = False,
 ) -> None:
