@@ -43,7 +43,7 @@ class Process:
 async def line(process: asyncio.subprocess.Process, words: str) -> str:
     """The next line on stdout with `words`."""
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             read = (await process.stdout.readline()).decode()
             assert read, "the house ended"
@@ -60,6 +60,7 @@ async def process(settings: Settings, platform: Platform) -> AsyncGenerator[Proc
         "QIANTAI_METRICS_PORT": str(_free()),
         "QIANTAI_CHANNELS": json.dumps({"web": {"kind": "web"}, HOOK: hook}),
         "QIANTAI_BRAIN_TIMEOUT": "2",
+        "QIANTAI_ENCODER": settings.encoder,
         "PATH": os.environ["PATH"],
     }
     with (settings.data / "stderr").open("wb") as log:

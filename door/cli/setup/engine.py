@@ -133,7 +133,8 @@ def run(steps: Sequence[Step], root: Path) -> None:
     try:
         (root / ".tool").mkdir(exist_ok=True)
         with _alone(root / ".tool" / "lock"):
-            _run([step for step in steps if not step.done()], root)
+            if todo := [step for step in steps if not step.done()]:  # else another set-up did it meanwhile
+                _run(todo, root)
     except OSError as e:
         raise SetupError(sentence(str(e), where=root, proxy="", log=None)) from e
 

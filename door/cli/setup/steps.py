@@ -188,13 +188,18 @@ def model(*, force: bool = False) -> Step:
         call([HOUSE / "bin" / "python", "-m", "door.cli", "nlu", "known", MODELS / "known.npz"])
         call([BRAIN / "bin" / "python", ROOT / "bot" / "assistant" / "train.py", *(["--force"] if force else [])])
 
+    stamp = MODELS / "ready"
+
     def key() -> bytes:
-        return f"{model_id()} {_encoder()} ".encode() + digest((ROOT / "faq" / "encoder" / "model").rglob("*"))
+        made_from = f"{model_id()} ".encode()
+        if _words_only() and stamp.is_file() and (kept := stamp.read_bytes()).startswith(made_from):
+            return kept  # a model that was trained with vectors serves without them, too
+        return made_from + f"{_encoder()} ".encode() + digest((ROOT / "faq" / "encoder" / "model").rglob("*"))
 
     return Step(
         name="model",
         what="the brain's model",
-        stamp=MODELS / "ready",
+        stamp=stamp,
         key=key,
         there=lambda: model_path().exists(),
         work=work,
