@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,11 @@ from tests.servers import Postgres, postgres
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
 _databases = itertools.count()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts what stands before a `&` with Ctrl-C ignored, and so would every program
+    # that a test starts; the tests of Ctrl-C then wait for an end that never comes.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Clock:
