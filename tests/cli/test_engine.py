@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_step_whose_product_was_deleted_runs_again(book: Book) -> None:
     product.unlink()
     assert not step.done()
     run([step], book.root)
+    assert product.exists()
+
+
+def test_a_step_that_another_one_undoes_runs_after_it(book: Book) -> None:
+    product = book.root / "torch.product"
+
+    def steps(lock: str) -> list[Step]:
+        torch = book.step("torch", "house", work=lambda _: product.touch())
+        house = book.step("house", key=lock, work=lambda _: product.unlink(missing_ok=True))
+        return [replace(torch, there=product.exists), house]
+
+    run(steps("a lock"), book.root)
+    run(steps("another lock"), book.root)
+    assert book.ran == ["house", "torch"] * 2
     assert product.exists()
 
 

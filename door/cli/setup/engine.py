@@ -133,16 +133,15 @@ def run(steps: Sequence[Step], root: Path) -> None:
     try:
         (root / ".tool").mkdir(exist_ok=True)
         with _alone(root / ".tool" / "lock"):
-            if todo := [step for step in steps if not step.done()]:  # else another set-up did it meanwhile
-                _run(todo, root)
+            _run(steps, root)
     except OSError as e:
         raise SetupError(sentence(str(e), where=root, proxy="", log=None)) from e
 
 
-def _run(todo: list[Step], root: Path) -> None:
+def _run(steps: Sequence[Step], root: Path) -> None:
     programs = Programs()
     env = environment(os.environ)
-    waiting = {step.name: step for step in todo}
+    waiting = {step.name: step for step in steps}
     started: dict[Future[None], tuple[Step, float]] = {}
     failed: dict[str, list[str]] = {}
     told = time.monotonic()
@@ -151,11 +150,17 @@ def _run(todo: list[Step], root: Path) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, terminate)
-    pool = ThreadPoolExecutor(max_workers=len(todo))
+    pool = ThreadPoolExecutor(max_workers=len(steps))
     try:
         while waiting or started:
             busy = {step.name for step, _ in started.values()}
-            for step in [s for s in waiting.values() if not (busy | waiting.keys()) & set(s.after)]:
+            ready = [s for s in waiting.values() if not (busy | waiting.keys()) & set(s.after)]
+            # Asked only now: another set-up may have done it, or a step before it undone it (a new lock removes torch).
+            if done := [s for s in ready if s.done()]:
+                for step in done:
+                    del waiting[step.name]
+                continue
+            for step in ready:
                 del waiting[step.name]
                 if any(name in names for names in failed.values() for name in step.after):
                     failed.setdefault("", []).append(step.name)  # its reason stands beside the step that failed
