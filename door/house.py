@@ -46,7 +46,6 @@ from door.workers import Pool
 from faq import vectors
 from faq.asking import Asking
 from faq.publish import Library
-from faq.vectors import Vectors
 
 log = structlog.get_logger()
 
@@ -99,7 +98,7 @@ async def open_house(
             await store.write(turns.free_leases)
         live, metrics, inbox = Live(), Metrics(), Inbox(store, vault, max_text=settings.max_text)
         encoder = await asyncio.to_thread(vectors.load, settings.encoder)
-        kept = Vectors(encoder, settings.data / "vectors") if encoder else None
+        kept = vectors.kept(encoder, settings.data)
         if kept is not None:
             stack.callback(kept.close)
         library = await Library.open(settings, store, clock, kept)

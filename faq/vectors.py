@@ -134,6 +134,12 @@ def _key(folder: Path) -> str:
     return total.hexdigest()[:12]
 
 
+def kept(encoder: Encoder | None, data: Path) -> Vectors | None:
+    """The store of the phrasings in a house's data folder, which set-up, the house and its commands share; None: no
+    encoder. What people wrote is never kept in it."""
+    return Vectors(encoder, data / "vectors") if encoder else None
+
+
 class Vectors:
     """The vectors of texts, each encoded once: kept in `folder` between starts, or while this lives if it is None.
 

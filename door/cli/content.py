@@ -50,7 +50,7 @@ def search(
         fail(Exit.USAGE, 'give a question, or --file with one per line: ./qiantai faq search "怎么查信用报告"')
     house = settings()
     encoder = _encoder(house, words)
-    finder = Search(entries.load(house.content), datetime.now(UTC), _vectors(encoder))
+    finder = Search(entries.load(house.content), datetime.now(UTC), _vectors(encoder, house))
     fallback: Language = language
     for query in [" ".join(question)] if question else _lines(cast("Path", file)):
         vector = encoder.encode([readable(query)])[0] if encoder else None
@@ -113,7 +113,7 @@ def measure(
     asked = evaluate.held_out(place)
     house = settings()
     encoder = _encoder(house, words)
-    vectors, now = _vectors(encoder), datetime.now(UTC)
+    vectors, now = _vectors(encoder, house), datetime.now(UTC)
 
     def cases(content: Content) -> list[Case]:
         return evaluate.ask(Search(content, now, vectors), asked, encoder)
@@ -183,7 +183,7 @@ def lint(words: Words = False, as_json: Json = False) -> None:
 
     house = settings()
     encoder = _encoder(house, words)
-    findings = run(house.content, vectors=_vectors(encoder))
+    findings = run(house.content, vectors=_vectors(encoder, house))
     for finding in findings:
         if as_json:
             dump(asdict(finding) | {"level": finding.level, "stops": finding.stops})
@@ -203,8 +203,7 @@ def _encoder(house: Settings, words: bool) -> Encoder | None:
     return None if words else vectors.load(house.encoder)
 
 
-def _vectors(encoder: Encoder | None) -> Vectors | None:
-    """A store of vectors for one command; encoding all phrasings takes a second or two."""
-    from faq.vectors import Vectors
+def _vectors(encoder: Encoder | None, house: Settings) -> Vectors | None:
+    from faq.vectors import kept
 
-    return Vectors(encoder) if encoder else None
+    return kept(encoder, house.data)

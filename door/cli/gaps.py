@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -137,14 +136,13 @@ def _read(query: Callable[[Connection], T], what: str, now: datetime) -> T:
 def _report(rows: Sequence[Poor], content: Content, house: Settings, words: bool, now: datetime) -> Report:
     from faq.gaps import cleaned, report
     from faq.search import Search, readable
-    from faq.vectors import Vectors
+    from faq.vectors import kept
 
     texts = [cleaned(row.text) for row in rows]
     own = _vectors(house, words)
     if own is None:
         return report(rows, content, Search(content, now).find, _likeness(content, texts, None))
-    with closing(Vectors(own.encoder, house.data / "vectors")) as phrasings:  # the house's own: mostly encoded already
-        search = Search(content, now, phrasings)
+    search = Search(content, now, kept(own.encoder, house.data))
     own.of([readable(text) for text in texts])  # all at once, which is quicker than one by one
 
     def find(text: str, language: Language) -> Found:

@@ -149,7 +149,7 @@ def _searched(
 
     house = settings()
     encoder = vectors.load(house.encoder)
-    finder = Search(entries.load(house.content), datetime.now(UTC), vectors.Vectors(encoder) if encoder else None)
+    finder = Search(entries.load(house.content), datetime.now(UTC), vectors.kept(encoder, house.data))
     rows = encoder.encode([readable(text) for text, _ in texts]) if encoder else [None] * len(texts)
     found: list[tuple[Any, Found, Found]] = []
     for (text, language), row in zip(texts, rows, strict=True):
