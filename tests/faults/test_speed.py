@@ -17,6 +17,7 @@ async def test_every_figure_is_measured_and_every_message_answered(road: Road) -
     assert {f["name"] for f in result["figures"] if f["target"]} == {
         "saturated: CPU of the house per message",
         "burst: accepts",
+        "in a row: from one turn to the next p95",
         "10/s: end to end p95",
         "80/s: ack p99 with the query / alone",
     }

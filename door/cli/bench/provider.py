@@ -13,8 +13,9 @@ import gc
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import aiohttp
@@ -62,6 +63,11 @@ class Conversation:
     last_reply: int = 0  # its outbox id
     disorder: list[str] = field(default_factory=list[str])
     page: Page | None = None  # where the road is the web chat
+
+
+def _neighbours(one: Conversation) -> Iterator[tuple[float, float]]:
+    """When each message of a conversation and the one after it had their first replies."""
+    return pairwise(message.answered for message in one.messages if message.answered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,6 +313,7 @@ class Provider:
             "seconds_to_last_reply": max(0.0, last - min(p.began for p in phases)),
             "ack_ms": percentiles([m.acked - m.began for m in taken]),
             "e2e_ms": percentiles([m.answered - m.began for m in replies]),
+            "apart_ms": percentiles([b - a for p in phases for c in p.conversations for a, b in _neighbours(c)]),
             "delivered_again": sum(p.again for p in phases),
             "wishes": sum(m.replies_due == 2 for m in taken),
             "replies_repeated": sum(p.repeats for p in phases),

@@ -44,6 +44,8 @@ class Speed:
         await self._saturated()
         self._tell("accepting alone")
         await self._burst()
+        self._tell("one conversation whose messages all wait already")
+        await self._in_a_row()
         self._tell("10 messages a second")
         await self._calm()
         self._tell("80 messages a second, alone and in company")
@@ -88,15 +90,7 @@ class Speed:
     async def _burst(self) -> None:
         """Accepting alone: the brain holds its answers back until the burst is over."""
         site, plan = self._site, self._plan("burst")
-        seconds = min(self._seconds, 5.0)
-        await site.provider.ask("prepare", plan=asdict(plan))
-        site.pace(HELD_BACK)
-        await asyncio.sleep(0.1)
-        cpu = cpu_seconds(site.house.pid)
-        await site.provider.ask("begin", name=plan.name)
-        await asyncio.sleep(seconds)
-        await site.provider.ask("end", name=plan.name)
-        cpu = cpu_seconds(site.house.pid) - cpu
+        cpu = await self._held_back(plan)
         taken = await site.provider.ask("report", names=[plan.name])
         site.pace(THINKS)
         began = time.monotonic()
@@ -111,6 +105,35 @@ class Speed:
                 value=_rate(taken["accepted"] - taken["replies"], time.monotonic() - began),
                 unit="1/s",
             ),
+        ]
+
+    async def _held_back(self, plan: Plan) -> float:
+        """Delivers by `plan` while the brain gives no answer; the house's CPU seconds meanwhile."""
+        site = self._site
+        await site.provider.ask("prepare", plan=asdict(plan))
+        site.pace(HELD_BACK)
+        await asyncio.sleep(0.1)
+        cpu = cpu_seconds(site.house.pid)
+        await site.provider.ask("begin", name=plan.name)
+        await asyncio.sleep(min(self._seconds, 5.0))
+        await site.provider.ask("end", name=plan.name)
+        return cpu_seconds(site.house.pid) - cpu
+
+    async def _in_a_row(self) -> None:
+        """One impatient consumer: how soon after one turn the next begins, when its message waits already.
+
+        Told by the replies: the time between two of them, less what the brain thinks. The sending is in it.
+        """
+        site, plan = self._site, self._plan("in a row", conversations=1, rate=20.0)
+        await self._held_back(plan)
+        site.pace(THINKS)
+        await site.provider.ask("drain", names=[plan.name], patience=PATIENCE)
+        report = self.reports[plan.name] = await site.provider.ask("report", names=[plan.name])
+        apart = {p: round(report["apart_ms"][p] - THINKS, 1) for p in ("p50", "p95", "p99")}
+        self.figures += [
+            Figure(name="in a row: from one turn to the next p50", value=apart["p50"], unit="ms"),
+            Figure.at_most("in a row: from one turn to the next p95", apart["p95"], 50.0, "ms"),
+            Figure(name="in a row: from one turn to the next p99", value=apart["p99"], unit="ms"),
         ]
 
     async def _calm(self) -> None:
