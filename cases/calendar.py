@@ -40,9 +40,14 @@ def works(day: date) -> bool:
     """Whether people work that day: make-up days yes, statutory holidays no. Before 2004 and where nothing is known:
     Monday to Friday."""
     if FIRST_YEAR <= day.year <= LAST_YEAR:
-        return bool(chinese_calendar.is_workday(day))  # pyright: ignore[reportUnknownMemberType]
+        return _published(day)
     rest, work = _expected(day.year)
     return day in work or (day.weekday() < SATURDAY and day not in rest)
+
+
+@cache  # the package looks through its whole table each time, and a limit asks for a month of days
+def _published(day: date) -> bool:
+    return bool(chinese_calendar.is_workday(day))  # pyright: ignore[reportUnknownMemberType]
 
 
 @cache

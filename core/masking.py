@@ -6,8 +6,8 @@ Privacy comes first: where a number may be personal and may be something else, i
   check digit hides nothing (1 in 2,000 other 18-digit numbers has such a birthday). Strange groupings must have the
   right check digit, too. 15 digits: province and birthday. The register of counties is not asked: it changes, and an
   old card stays a card.
-- Bank card: 13 to 19 digits, the Luhn digit, a start that networks use, no date in front (order numbers have one). One
-  in ten other numbers of such a length in one piece passes Luhn by chance and is lost.
+- Bank card: the Luhn digit, a start and a length that go together in some network, no date in front (order numbers
+  have one). One in ten other numbers with such a start and length passes Luhn by chance and is lost.
 - After words like 身份证号 and 卡号 a number of that length goes even if it is mistyped.
 - Telephone: Chinese mobile numbers (with +86, 0086, 86 or 0 or plain), area code and number, + and a country. Numbers
   without an area code, 400/800 numbers and short codes stay: they are public or name nobody.
@@ -180,6 +180,7 @@ def _emails(text: str, folded: str) -> list[Found]:
 DIGITS_MAX = 19  # of the longest number that is looked for
 DIGITS_MIN = 11  # of the shortest, a mobile number …
 DIGITS_MIN_ABROAD = 9  # … but for numbers of other countries, which begin with + or 00
+CARD_USUAL = 16  # digits of most bank cards
 
 
 class _Window:
@@ -224,11 +225,17 @@ class _Window:
 
 
 def _numbers(folded: str, start: int, end: int) -> list[Found]:
-    """What is found among the pieces of one run of digits; at each piece the longest number wins."""
+    """What is found among the pieces of one run of digits; at each piece the longest number wins, but for a whole card
+    number in one piece: what follows it is another number, which may well fit by chance."""
     pieces = [m.span() for m in PIECE.finditer(folded, start, end)]
     digits = "".join(folded[a:b] for a, b in pieces)
     sizes = tuple(b - a for a, b in pieces)
     offsets: list[int] = [0, *itertools.accumulate(sizes)]
+
+    def window(first: int, after: int) -> _Window:
+        own = digits[offsets[first] : offsets[after]]
+        return _Window(folded, pieces[first][0], pieces[after - 1][1], own, sizes[first:after])
+
     found: list[Found] = []
     first: int = 0
     last: int = 0
@@ -239,11 +246,11 @@ def _numbers(folded: str, start: int, end: int) -> list[Found]:
         abroad = folded[start - 1 : start] == "+" or digits.startswith("00", offsets[first])
         least = DIGITS_MIN_ABROAD if abroad else DIGITS_MIN
         following: int = first + 1
-        for after in range(last, first, -1):
+        whole = CARD_USUAL <= sizes[first] <= DIGITS_MAX and _is_bank_card(window(first, first + 1))
+        for after in range(first + 1 if whole else last, first, -1):
             if offsets[after] - offsets[first] < least:
                 break
-            own = digits[offsets[first] : offsets[after]]
-            hit = _judge(_Window(folded, start, pieces[after - 1][1], own, sizes[first:after]))
+            hit = _judge(window(first, after))
             if hit is not None:
                 found.append(hit)
                 following = after
@@ -298,6 +305,8 @@ ID_SHAPES = {
     (3, 3, 4, 2, 2, 3), (6, 6, 3), (6, 9), (3, 3, 6, 3), (6, 2, 2, 2, 3),
 }  # fmt: skip
 
+THREE_AMOUNTS = (5, 5, 5)  # of 12,000 to 15,000 yuan, say, begin as a card of 15 digits; nobody groups one like this
+
 
 def _is_id_card(w: _Window, number: str) -> bool:
     birthday = number[6:14] if len(number) == 18 else "19" + number[6:12]
@@ -305,36 +314,46 @@ def _is_id_card(w: _Window, number: str) -> bool:
         return False
     if len(number) == 18 and (len(w.shape) == 1 or ric.calc_check_digit(number) == number[-1]):
         return True
-    return PROVINCE.match(number) is not None and (_regular(w.shape) or w.shape in ID_SHAPES)
+    usual = w.shape in ID_SHAPES or (_regular(w.shape) and w.shape != THREE_AMOUNTS)
+    return PROVINCE.match(number) is not None and usual
 
 
-# Bank cards: ISO/IEC 7812; in China also 9… (older cards) and 10… with 19 digits. 69… with 13 digits is a bar
-# code; nothing begins as a date of our time does.
-CARD_START = re.compile(r"(?!69[0-9]{11}$)(?:[3-9]|2[2-7]|10[0-9]{17})")
+# Bank cards: ISO/IEC 7812. Starts with the lengths that go with them; none is a date of our time.
+CARD = re.compile(
+    "3[0689][0-9]{12}|3[47][0-9]{13}|3[0-9]{15}"  # Diners, American Express, JCB
+    "|4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|405512[0-9]{11}|438588[0-9]{12}"  # Visa, the last two of Chinese banks
+    "|5[0-9]{15}(?:[0-9]{3})?|2[2-7][0-9]{14}"  # Mastercard
+    "|(?:6(?!1)|[89])[0-9]{15,18}|690755[0-9]{9}|10[0-9]{17}"  # UnionPay and older cards of China; 61 is Shaanxi's code
+)
 CARD_START_GROUPED = re.compile(r"4|5[1-5]|6|3[045678]|2(?:2[2-9]|[3-6]|7[01])|9")
 ROUND = re.compile(r"00(?![0-9])")
+LIST = re.compile(r"[,/\n]")
 
 
 def _is_bank_card(w: _Window) -> bool:
-    start = CARD_START if len(w.shape) == 1 else CARD_START_GROUPED
-    if start.match(w.digits) is None or not luhn.is_valid(w.digits):
+    if CARD.fullmatch(w.digits) is None or not luhn.is_valid(w.digits):
         return False
     if len(w.shape) == 1:
         return True
+    if CARD_START_GROUPED.match(w.digits) is None:
+        return False
     if all(size == 1 for size in w.shape):
         return len(w.digits) >= 15
-    # With commas it may be a list of amounts, which are mostly round.
-    listed = "," in w.written and 2 * len(ROUND.findall(w.written)) > len(w.shape)
+    # With commas, slashes or on lines it may be a list of amounts, which are mostly round, or of one size: begin alike.
+    firsts = {piece[0] for piece in PIECE.findall(w.written)}
+    alike = len(firsts) == 1 < len(w.shape) - 1 or 2 * len(ROUND.findall(w.written)) > len(w.shape)
+    listed = alike and LIST.search(w.between) is not None
     return min(w.shape[:-1]) >= 3 and not listed
 
 
 # Telephone numbers: the numbering plan of China (area codes 010, 02x, 03xx-09xx), E.164 for the others.
 MOBILE = re.compile(r"1[3-9][0-9]{9}")
 LANDLINE = re.compile(r"0(?:10|2[0-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6,7}")
-TELEPHONE_SHAPES = {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (4, 3, 4)}
-SPACED_SHAPES = {(4, 7), (5, 6), (6, 5), (3, 3, 5), (3, 4, 2, 2), (3, 2, 2, 4), (3, 2, 2, 2, 2), (3, 3, 3, 2)}
+TELEPHONE_SHAPES = {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (4, 3, 4), (3, 3, 5)}
+SPACED_SHAPES = {(4, 7), (5, 6), (6, 5), (3, 4, 2, 2), (3, 2, 2, 4), (3, 2, 2, 2, 2), (3, 3, 3, 2)}
 LANDLINE_SHAPES = {(11,), (12,), (3, 8), (3, 4, 4), (4, 8), (4, 7), (4, 4, 4), (4, 3, 4)}
 ABROAD = re.compile(r"00[1-9][0-9]{0,2}")
+AMID = re.compile(r"[0-9⟧][ -]$")  # 0052 in 6217 0052 4022 … is no country, nor when what stands before it is hidden
 
 
 def _telephone(w: _Window) -> str | None:
@@ -345,7 +364,7 @@ def _telephone(w: _Window) -> str | None:
         if w.digits.startswith(prefix) and (number := _chinese(w, prefix)) is not None:
             return number
     if len(w.shape) > 1 and ABROAD.fullmatch(w.digits[: w.shape[0]]) and not w.digits.startswith("0086"):
-        return _foreign(w, w.digits[2:])
+        return None if AMID.search(w.before) else _foreign(w, w.digits[2:])
     return None
 
 
@@ -358,6 +377,8 @@ def _chinese(w: _Window, prefix: str) -> str | None:
     if MOBILE.fullmatch(number):
         spaced = shape in SPACED_SHAPES and set(w.between) <= {" ", "_"}
         return number if ones or spaced or shape in TELEPHONE_SHAPES else None
+    if prefix == "0":
+        return None  # an area code has its 0 already
     if prefix == "86" and not w.plus and w.shape[0] != 2:
         return None  # only a country code that stands alone replaces the 0 of the area
     if number[0] == "0" and shape[0] == 1 < len(shape) and not ones:  # +86 (0)10

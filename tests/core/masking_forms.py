@@ -12,6 +12,7 @@ from stdnum.cn import ric
 
 REGIONS = ["110101", "310104", "320106", "330106", "370202", "440305", "510104", "610113", "650102", "820000", "150102"]
 BINS = ["622202", "621700", "622588", "955880", "621226", "436742", "520083", "356833", "625900", "601382", "940013"]
+LENGTHS = {"3": [16], "4": [16, 19], "5": [16]}  # of JCB, Visa and Mastercard in China; UnionPay has all from 16 to 19
 MOBILES = ["130", "135", "138", "139", "147", "150", "158", "166", "173", "177", "186", "189", "191", "198", "199"]
 AREAS = {"010": 8, "021": 8, "020": 8, "0755": 8, "0571": 8, "0316": 7, "0898": 8, "0971": 7}
 
@@ -44,8 +45,8 @@ def id15(rng: random.Random) -> str:
 
 
 def card(rng: random.Random) -> str:
-    length = rng.choice([16, 16, 16, 17, 18, 19, 19, 19])
     start = rng.choice(BINS)
+    length = rng.choice(LENGTHS.get(start[0], [16, 16, 16, 17, 18, 19, 19, 19]))
     body = start + "".join(rng.choice("0123456789") for _ in range(length - len(start) - 1))
     return body + luhn.calc_check_digit(body)
 

@@ -1,4 +1,7 @@
-"""`bench`: how fast the house is, and what it keeps when it is killed; with a stub brain and a platform of our own."""
+"""`bench`: how fast the house is, and what it keeps when it is killed; with a stub brain and a platform of our own.
+
+And what must be right whatever is thrown at it: legal time limits, and the hiding of personal numbers.
+"""
 
 from __future__ import annotations
 
@@ -113,6 +116,50 @@ def answers(
         rows = [[(row | row["ms"])[name] for name in columns] for row in result["sizes"]]
         table([name.replace("_", " ") for name in columns], rows, empty="nothing was measured")
         say(f"Machine: {result['machine']}")
+    _end(result)
+
+
+@app.command("deadlines")
+def clocks(
+    cases: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many random clocks are counted.")] = 120_000,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same cases.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Legal time limits beside a second, naive reading of the same rules. Exit 1 if they differ anywhere."""
+    from door.cli.bench import deadlines as measuring
+
+    result = measuring.measure(cases, seed, tell=say)
+    if as_json:
+        dump(result)
+    else:
+        table(["Rule", "Cases"], result["rules"].items(), empty="nothing was counted")
+        table(["Edge", "Struck"], result["edges"].items(), empty="no edge was struck")
+        for shown in result["shown"]:
+            dump(shown)
+        say(f"Differences (must be 0): {result['differences']} in {cases:,} cases, seed {seed}")
+    _end(result)
+
+
+@app.command("masking")
+def hidden(
+    texts: Annotated[int, typer.Option(min=100, max=1_000_000, help="How many messages are made up.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes up the same messages.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Personal numbers hidden, by kind and way of writing, and nobody's numbers left. Exit 1 below the targets."""
+    from door.cli.bench import masking as measuring
+    from door.cli.bench.figures import Figure, show
+
+    result = measuring.measure(texts, seed, tell=say)
+    if as_json:
+        dump(result)
+    else:
+        show("Masking", [Figure(**f) for f in result["figures"]])
+        for part in ("recall", "false"):
+            rows = [(name, *row.values()) for name, row in result[part].items()]
+            table([part, *next(iter(result[part].values()))], rows, empty="nothing was measured")
+        for shown in (*result["missed"], *result["false_masks"]):
+            dump(shown)
     _end(result)
 
 
