@@ -20,13 +20,15 @@ LENGTH_MAX = 20.0  # characters or words; a longer question counts as this long:
 LEAD_MAX = 6.0  # from here on one entry is ahead beyond doubt: e^6 to 1
 
 # By what entries are put in order: words first, then meaning, in deviations from unrelated questions.
-RANKED_BY = ("share", "near", "across", "centre")
+RANKED_BY = ("share", "odds", "near", "across", "centre")
+RANKED_BY_WORDS = 2  # of them; the others are known with an encoder only
+SHARE, ODDS, NEAR, CENTRE = 0, 1, 2, 4  # their places
 # By what is decided; those in the second line are known with an encoder only.
 DECIDED_BY = (
-    *("share", "cover", "lead", "doubt", "length", "familiar", "beside"),
-    *("near", "centre", "inside", "outside"),
+    *("share", "cover", "lead", "doubt", "length", "familiar", "within"),
+    *("near", "centre", "inside", "outside", "strange"),
 )
-BY_WORDS = 7  # of them
+DECIDED_BY_WORDS = 7
 
 Floats = NDArray[np.float64]
 
@@ -37,12 +39,18 @@ class Evidence:
 
     language: Language
     length: float  # characters or words
-    cues: Floats  # rows as in RANKED_BY, only the first without an encoder
+    cues: Floats  # rows as in RANKED_BY, without an encoder only those by words
     covers: Mapping[int, float]  # how much of its best phrasing the question holds; 0 where an entry is not named
     familiar: float  # words like those of phrasings, or (below 0) of questions out of scope
-    beside: float  # share of the best match among the questions out of scope
-    inside: float = 0.0
+    beyond: float  # the odds that it is out of scope, as the cue "odds" of the entries
+    inside: float = 0.0  # this and the following as in faq.meaning.Alike
     outside: float = 0.0
+    strange: float = 0.0
+
+    @property
+    def by_words(self) -> bool:
+        """Whether no encoder has read the question."""
+        return len(self.cues) == RANKED_BY_WORDS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,17 +92,17 @@ def features(evidence: Evidence, fits: Floats, entry: int) -> tuple[float, ...]:
     lead = -float(others.max())
     cues = evidence.cues[:, entry].tolist()
     by_words = (
-        min(1.0, cues[0]),
+        min(1.0, cues[SHARE]),
         evidence.covers.get(entry, 0.0),
         max(-LEAD_MAX, min(lead, LEAD_MAX)),
         1 - 1 / odds,
         math.log1p(min(evidence.length, LENGTH_MAX)),
         evidence.familiar,
-        evidence.beside,
+        cues[ODDS] - evidence.beyond,
     )
-    if len(cues) == 1:
+    if evidence.by_words:
         return by_words
-    return *by_words, cues[1], cues[3], evidence.inside, evidence.outside
+    return *by_words, cues[NEAR], cues[CENTRE], evidence.inside, evidence.outside, evidence.strange
 
 
 def probability(values: tuple[float, ...], decide: tuple[float, ...]) -> float:

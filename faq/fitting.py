@@ -29,6 +29,8 @@ from faq.deciding import (
     DECIDED_BY,
     FILE,
     RANKED_BY,
+    RANKED_BY_WORDS,
+    SHARE,
     WORDS,
     Evidence,
     Weights,
@@ -52,9 +54,11 @@ FOLDS = 8  # parts of the phrasings, entries and examples that are left out in t
 # differ from the others of its entry, and the embedded encoder has learnt them; entries are rarely missing.
 FILE_COUNTS, EXAMPLE_COUNTS, PHRASING_COUNTS, ENTRY_COUNTS = 1.0, 1.0, 0.02, 0.02
 RIDGE = 1e-5  # keeps the ranking weights small where few questions speak
-# What the thresholds are chosen for: of the questions out of scope so many may be answered, and answered or asked back.
-FALSE_ANSWERS, FALSE_ALARMS = 0.05, 0.17
-WRONG_ANSWERS = 0.02  # of the questions in scope; some have a second answer that the file does not name
+# The goals that thresholds are chosen for. Of the questions in scope so many may be answered wrongly, not be answered
+# rightly, and find nothing; of those out of scope so many may be answered, and be answered or asked back.
+WRONG_ANSWERS, UNANSWERED, NO_ANSWERS = 0.02, 0.15, 0.05
+FALSE_ANSWERS, FALSE_ALARMS = 0.03, 0.15
+STEPS = np.arange(0.02, 0.95, 0.01)  # the probabilities to choose from
 LEAST_SURE = 0.5  # what is more likely wrong than right is never answered
 CAUTION = 0.4  # of false and wrong answers, an encoder that was never fitted is allowed only this part
 
@@ -139,10 +143,16 @@ def rows(given: Iterable[Lesson], known: Vectors | None = None) -> list[Row]:
         read = known.of([readable(one.text) for one in lesson.asked]) if known else [None] * len(lesson.asked)
         for one, vector in zip(lesson.asked, read, strict=True):
             evidence, _ = lesson.search.evidence(one.text, detect(one.text, one.language), vector)
-            if evidence.cues.any():
+            if evidence.cues[SHARE].any() or not evidence.by_words:
                 right = frozenset(places[entry] for entry in one.expected if entry in places)
                 found.append(Row(evidence, right, lesson.counts, lesson.real))
     return found
+
+
+def by_words(seen: Iterable[Row]) -> list[Row]:
+    """The same rows as a search without an encoder sees them."""
+    cut = [replace(one, evidence=replace(one.evidence, cues=one.evidence.cues[:RANKED_BY_WORDS])) for one in seen]
+    return [one for one in cut if one.evidence.cues[SHARE].any()]
 
 
 def fit(learnt: Sequence[Row], allowed: float = 1.0) -> Weights:
@@ -222,23 +232,23 @@ def _crossed(values: Floats, right: NDArray[np.bool_], counts: Floats) -> Floats
 
 
 def _thresholds(learnt: Sequence[Row], likely: Floats, right: NDArray[np.bool_], allowed: float) -> tuple[float, float]:
-    """The lowest probabilities from which on answering, and asking back, keep their promises."""
+    """From which probabilities on to answer, and to ask back: where the goal that is kept worst is kept best."""
     real = np.array([row.real for row in learnt])
     inside = real & np.array([bool(row.right) for row in learnt])
     beyond = real & ~inside
-    steps = np.arange(0.05, 0.95, 0.01)
 
-    def share(of: NDArray[np.bool_], least: float) -> float:
-        return float((likely[of] >= least).sum()) / max(1, int(of.sum()))
+    def above(least: float, which: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+        return float((likely[which & of] >= least).sum()) / max(1, int(of.sum()))
 
-    def wrong(least: float) -> float:
-        return float((likely[inside & ~right] >= least).sum()) / max(1, int(inside.sum()))
+    def answering(least: float) -> float:
+        wrong, false = above(least, ~right, inside) / WRONG_ANSWERS, above(least, beyond, beyond) / FALSE_ANSWERS
+        return max(wrong / allowed, false / allowed, (1 - above(least, right, inside)) / UNANSWERED)
 
-    sure = steps[steps > LEAST_SURE]
-    false_answers, wrong_answers = FALSE_ANSWERS * allowed, WRONG_ANSWERS * allowed
-    answer = next((p for p in sure if share(beyond, p) <= false_answers and wrong(p) <= wrong_answers), steps[-1])
-    ask = next((p for p in steps if share(beyond, p) <= FALSE_ALARMS), steps[-1])
-    return round(float(answer), 2), round(float(min(ask, answer)), 2)
+    def asking(least: float) -> float:
+        return max(above(least, beyond, beyond) / FALSE_ALARMS, (1 - above(least, inside, inside)) / NO_ANSWERS)
+
+    answer = min(STEPS[STEPS > LEAST_SURE].tolist(), key=answering)
+    return round(answer, 2), round(min(answer, min(STEPS.tolist(), key=asking)), 2)
 
 
 def written(fitted: Weights) -> dict[str, Any]:
@@ -276,11 +286,12 @@ def main() -> None:
 
     @cache
     def seen(name: str) -> tuple[str, list[Row]]:
-        encoder = vectors.load(name)
-        known = vectors.Vectors(encoder) if encoder else None
-        return encoder.key if encoder else WORDS, rows(lessons(content, now, file, known), known)
+        if not (encoder := vectors.load(name)):
+            raise ContentError("weights without an encoder are made by the way")
+        known = vectors.Vectors(encoder)
+        return encoder.key, rows(lessons(content, now, file, known), known)
 
-    found = {WORDS: fit(seen("none")[1])}
+    found = {WORDS: fit(by_words(seen(given.any[0])[1]))}
     found[ANY] = fit([row for name in given.any for row in seen(name)[1]], CAUTION)
     found |= {key: fit(learnt) for key, learnt in map(seen, given.encoder)}
     FILE.write_text(json.dumps({key: written(one) for key, one in found.items()}, indent=2) + "\n", encoding="utf-8")

@@ -103,6 +103,12 @@ def terms(text: str) -> dict[str, float]:
     return found
 
 
+def pieces(text: str) -> set[str]:
+    """The `terms` of a text, and its pairs of neighbouring English stems: "how much" says more than how and much."""
+    words = [stem(run) for run in _RUNS.findall(plain(text)) if run[0] < _HAN_FROM]
+    return {*terms(text), *(f"{one} {other}" for one, other in pairwise(words))}
+
+
 def _han(run: str, found: dict[str, float]) -> None:
     previous = ""
     for char in run:

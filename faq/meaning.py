@@ -18,6 +18,8 @@ SAMPLE = 256  # phrasings per language that tell how alike unrelated questions a
 CHUNK = 32  # of them at a time
 RIDGE = 5.0  # keeps the direction from out of scope into scope from following single examples
 CLOSEST = 3  # of the examples out of scope that are like a question, so many are looked at
+VOTERS = 20  # nearest texts, whether phrasings or examples out of scope, that are asked which of the two a question is
+WEAK = 1.0  # deviations further away than the nearest one at which a voter counts e times less
 
 # A question is too small a product to share between processors: threads that wait for each other take 100 times as long
 # on a busy machine. For the whole process; what encodes (torch) has threads of its own.
@@ -36,6 +38,7 @@ class Alike:
     across: Floats  # the nearest phrasing in the other language
     centre: Floats  # all phrasings on average
     outside: float  # instead of an entry: the nearest questions out of scope, on the scale of `near`
+    strange: float  # votes of the nearest texts for out of scope, 0..1
     inside: float  # about 1 where the phrasings lie, about -1 where the questions out of scope do
 
 
@@ -70,10 +73,18 @@ class Meaning:
     def alike(self, vector: Floats, language: Language) -> Alike:
         """`vector`: of one question, shape (size,), length 1."""
         mean, deviation = self._scale[language]
-        near, across, centre = ((self._cosines(vector[None], language)[0] - mean) / deviation).T
-        examples = np.sort(self._examples @ vector)[-CLOSEST:]
-        outside = (float(examples.mean()) - mean[0]) / deviation[0] if len(examples) else 0.0
-        return Alike(near, across, centre, float(outside), float(vector @ self._inside[:-1] + self._inside[-1]))
+        products = self._products(vector[None], language)
+        near, across, centre = ((self._cosines(products, vector[None], language)[0] - mean) / deviation).T
+        examples = self._examples @ vector
+        closest = np.sort(examples)[-CLOSEST:]
+        return Alike(
+            near=near,
+            across=across,
+            centre=centre,
+            outside=float((closest.mean() - mean[0]) / deviation[0]) if len(closest) else 0.0,
+            strange=_votes(np.concatenate(products, axis=None) / deviation[0], examples / deviation[0]),
+            inside=float(vector @ self._inside[:-1] + self._inside[-1]),
+        )
 
     def nearest(self, vector: Floats, language: Language, entry: int) -> str:
         """The phrasing of an entry that is most alike."""
@@ -82,11 +93,15 @@ class Meaning:
         end = int(first[entry + 1]) if entry + 1 < len(first) else len(self._texts[language])
         return self._texts[language][start + int((self._rows[language][start:end] @ vector).argmax())]
 
-    def _cosines(self, vectors: Floats, language: Language) -> Floats:
+    def _products(self, vectors: Floats, language: Language) -> tuple[Floats, Floats]:
+        """Of questions and all phrasings of the questions' language, and of the other one: their cosines."""
+        return vectors @ self._rows[language].T, vectors @ self._rows[_OTHER[language]].T
+
+    def _cosines(self, products: tuple[Floats, Floats], vectors: Floats, language: Language) -> Floats:
         """Of questions and entries, shape (questions, entries, 3): near, across, centre."""
         near, across = (
-            np.maximum.reduceat(vectors @ self._rows[one].T, self._first[one], axis=1)
-            for one in (language, _OTHER[language])
+            np.maximum.reduceat(one, self._first[spoken], axis=1)
+            for one, spoken in zip(products, (language, _OTHER[language]), strict=True)
         )
         return np.stack([near, across, vectors @ self._centres.T], axis=2)
 
@@ -100,9 +115,17 @@ class Meaning:
         for start in range(0, len(sample), CHUNK):
             some = sample[start : start + CHUNK]
             foreign = owner[some][:, None] != np.arange(len(sizes))
-            found.append(self._cosines(rows[some], language)[foreign])
+            found.append(self._cosines(self._products(rows[some], language), rows[some], language)[foreign])
         cosines = np.concatenate(found)
         return cosines.mean(axis=0), np.maximum(cosines.std(axis=0), 1e-3)
+
+
+def _votes(phrasings: Floats, examples: Floats) -> float:
+    """The part that examples have in the nearest texts of both kinds, near ones counting more; in deviations."""
+    kinds = [np.partition(one, -VOTERS)[-VOTERS:] if len(one) > VOTERS else one for one in (phrasings, examples)]
+    least, most = np.sort(np.concatenate(kinds))[[-min(VOTERS, sum(map(len, kinds))), -1]]
+    inside, outside = (float(np.exp((one[one >= least] - most) / WEAK).sum()) for one in kinds)
+    return outside / (inside + outside)
 
 
 def _direction(inside: Floats, outside: Floats) -> Floats:

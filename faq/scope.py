@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from core.model import Language
-from faq.index import Index, terms
+from faq.index import terms
 
 FILE = Path(__file__).with_name("outside.tsv")
 CAUTION = 0.5  # times that every word is taken to stand in the examples besides; keeps rare ones from telling much
@@ -50,14 +50,8 @@ class Scope:
             if outside
             else {}
         )
-        self._index = Index([[text] for text in outside], [])
 
     def familiar(self, said: Mapping[str, float]) -> float:
         """Above 0: the words (`terms`) are rather those of phrasings; below 0: rather those of the examples."""
         total = sum(said.values())
         return sum(weight * self._familiar.get(term, 0.0) for term, weight in said.items()) / total if total else 0.0
-
-    def outside(self, said: Mapping[str, float]) -> float:
-        """The share of a perfect match that the best example has, about 0..1."""
-        best = self._index.match(said, 1).best
-        return best[0].share if best else 0.0

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.model import Language
-from faq.deciding import WORDS, Evidence, Weights, features, probability, ranks, weights
+from faq.deciding import SHARE, WORDS, Evidence, Weights, features, probability, ranks, weights
 from faq.entries import LANGUAGES, Content, china_day
 from faq.index import Index, bare, readable, terms
 from faq.language import detect
 from faq.meaning import Meaning
+from faq.odds import Odds
 from faq.scope import Example, Scope, examples
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Search:
             one: Scope((text for entry in texts[one] for text in entry), [e.text for e in beyond if e.language == one])
             for one in LANGUAGES
         }
+        together = [(*texts["zh"][n], *texts["en"][n]) for n in range(len(held))]
+        self._odds = Odds(together, [e.text for e in beyond])
         self._exact = _by_letters(texts.values())
         self._meaning = Meaning(vectors, texts, [e.text for e in beyond]) if vectors and held else None
         self._encoder = vectors.encoder.key if vectors else WORDS
@@ -111,7 +114,7 @@ class Search:
         """
         language = detect(text, language)
         evidence, phrasings = self.evidence(text, language, vector)
-        held = weights(self._encoder if len(evidence.cues) > 1 else WORDS)
+        held = weights(WORDS if evidence.by_words else self._encoder)
         same = self._exact.get(bare(readable(text)), ())
         fits = ranks(evidence, held.rank[language])
         order = _best(fits, evidence, same)
@@ -141,20 +144,21 @@ class Search:
         """All that is known of a question, and the phrasings whose words fit best; the weights are fitted on this."""
         said = terms(readable(text))
         found = self._indexes[language].match(said, CANDIDATES)
-        scope = self._scopes[language]
         # A Chinese character counts twice, alone and in a pair.
         length = sum(said.values()) / (2 if language == "zh" else 1)
         alike = None if vector is None or self._meaning is None else self._meaning.alike(vector, language)
-        cues = [found.shares] if alike is None else [found.shares, alike.near, alike.across, alike.centre]
+        odds = self._odds.of(readable(text))
+        cues = [found.shares, odds[:-1], *((alike.near, alike.across, alike.centre) if alike else ())]
         evidence = Evidence(
             language=language,
             length=length,
             cues=np.array(cues, np.float64),
             covers={match.group: match.cover for match in found.best},
-            familiar=scope.familiar(said),
-            beside=scope.outside(said),
+            familiar=self._scopes[language].familiar(said),
+            beyond=odds.item(-1),
             inside=alike.inside if alike else 0.0,
             outside=alike.outside if alike else 0.0,
+            strange=alike.strange if alike else 0.0,
         )
         return evidence, {match.group: match.text for match in found.best}
 
@@ -168,8 +172,8 @@ class Search:
 def _decide(evidence: Evidence, first: tuple[float, ...], held: Weights) -> Decision:
     """What the first hit's `features` and the length of the question allow."""
     shortest, longest = TOPIC_LENGTH[evidence.language]
-    shares = np.sort(evidence.cues[0])[::-1].tolist()
-    if evidence.length < shortest or (len(evidence.cues) == 1 and shares[0] < SHARE_MIN):
+    shares = np.sort(evidence.cues[SHARE])[::-1].tolist()
+    if evidence.length < shortest or (evidence.by_words and shares[0] < SHARE_MIN):
         return "none"
     likely = probability(first, held.decide[evidence.language])
     topic = evidence.length <= longest and shares[0] >= TOPIC_SHARE
@@ -180,7 +184,7 @@ def _decide(evidence: Evidence, first: tuple[float, ...], held: Weights) -> Deci
 
 def _best(fits: NDArray[np.float64], evidence: Evidence, same: tuple[int, ...]) -> list[int]:
     """The entries to look at, best first; those that the question stands in word for word before all others."""
-    some = np.flatnonzero(evidence.cues[0]) if len(evidence.cues) == 1 else np.arange(len(fits))
+    some = np.flatnonzero(evidence.cues[SHARE]) if evidence.by_words else np.arange(len(fits))
     if len(some) > CANDIDATES:
         some = some[np.argpartition(-fits[some], CANDIDATES)[:CANDIDATES]]
     order = sorted(some.tolist(), key=lambda entry: -fits[entry])

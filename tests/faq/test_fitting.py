@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import ContentError
 from faq import entries, fitting
-from faq.deciding import BY_WORDS, DECIDED_BY, FILE, Evidence, features, probability, ranks
+from faq.deciding import DECIDED_BY, DECIDED_BY_WORDS, FILE, Evidence, features, probability, ranks
 from faq.entries import LANGUAGES, Content
 from faq.evaluate import Question, ask, questions
 from faq.fitting import Lesson
@@ -70,8 +70,8 @@ def test_an_example_is_asked_of_a_search_that_does_not_know_it(small: Content) -
     _, beyond, _, _ = kinds(small)
     apart = fitting.rows(beyond[:1])
     known = fitting.rows([replace(beyond[0], search=Search(small, NOW))])
-    mean = np.mean([row.evidence.beside for row in known])
-    assert np.mean([row.evidence.beside for row in apart]) < 0.8 * mean
+    mean = np.mean([row.evidence.beyond for row in known])
+    assert np.mean([row.evidence.beyond for row in apart]) < 0.8 * mean
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_what_speaks_for_a_right_answer_gets_a_weight_above_zero(learnt: list[fi
     assert fitted.rank["zh"][0] > 0
     assert fitted.rank["en"][0] > 0
     assert told["cover"] > 0
-    assert told["beside"] < 0
+    assert told["within"] > 0
     assert all(0 < fitted.ask[one] <= fitted.answer[one] < 1 for one in LANGUAGES)
 
 
@@ -112,13 +112,14 @@ def test_a_fit_on_nothing_is_refused() -> None:
 def test_what_is_written_is_what_is_read(learnt: list[fitting.Row], monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = fitting.fit(learnt)
     row = fitting.written(fitted)
-    assert list(row["decide"]["zh"]) == ["base", *DECIDED_BY[:BY_WORDS]]
+    assert list(row["decide"]["zh"]) == ["base", *DECIDED_BY[:DECIDED_BY_WORDS]]
     assert row["decide"]["en"]["cover"] == pytest.approx(fitted.decide["en"][2], abs=0.001)
     assert FILE.read_text(encoding="utf-8").count('"decide"') >= 3
 
 
 def test_a_search_with_one_entry_has_no_rival_to_fear() -> None:
-    evidence = Evidence(language="zh", length=4.0, cues=np.array([[0.5]]), covers={0: 1.0}, familiar=0.0, beside=0.0)
-    share, cover, lead, doubt, *_ = features(evidence, ranks(evidence, (10.0,)), 0)
+    cues = np.array([[0.5], [2.0]])
+    evidence = Evidence(language="zh", length=4.0, cues=cues, covers={0: 1.0}, familiar=0.0, beyond=-1.0)
+    share, cover, lead, doubt, *_ = features(evidence, ranks(evidence, (10.0, 0.0)), 0)
     assert (share, cover, lead) == (0.5, 1.0, 6.0)
     assert doubt < 0.01

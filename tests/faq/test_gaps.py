@@ -88,14 +88,14 @@ def test_a_disliked_answer_stays_a_gap_until_its_entry_changes(content: Content)
 
 
 def test_a_question_near_an_entry_lacks_a_phrasing_and_one_far_from_all_an_entry(content: Content) -> None:
-    near, far = told(content, poor("提款提款到底怎么个提法呀我这边"), poor("火星房价", 2)).gaps
+    near, far = told(content, poor("想提款要怎么弄"), poor("火星房价", 2)).gaps
     assert (near.suggestion, near.nearest[0].id) == ("phrasing", "F02")
     assert far.suggestion == "entry"
 
 
 def test_the_entry_that_people_did_not_choose_is_not_suggested_to_them_again(content: Content) -> None:
     offered = (Candidate(id="F02", score=0.5, phrasing="提款"),)
-    text = "提款提款到底怎么个提法呀我这边"
+    text = "想提款要怎么弄"
     [gap] = told(content, poor(text, 1, "rejected", hits=offered)).gaps
     assert (gap.suggestion, gap.nearest[0].id) == ("entry", "F02")
 
@@ -152,7 +152,7 @@ def test_the_id_of_an_entry_that_was_removed_is_not_given_again(content: Content
 
 
 def test_phrasings_to_add_stand_under_their_entry_and_are_not_there_yet(content: Content) -> None:
-    near = "提款提款到底怎么个提法呀我这边"
+    near = "想提款要怎么弄"
     text = gaps.additions(told(content, poor(near), poor("火星房价", 2)).gaps, content)
     assert yaml.safe_load(text) == {"F02 怎么取钱？": {"phrasings": {"zh": [near]}}}
 

@@ -78,13 +78,14 @@ def test_examples_out_of_scope_are_told_from_phrasings() -> None:
     right, wrong = encoder.encode(["loan", "weather today"])
     assert made.alike(right, "en").inside > 0 > made.alike(wrong, "en").inside
     assert made.alike(wrong, "en").outside > made.alike(right, "en").outside
+    assert made.alike(wrong, "en").strange > 0.5 > made.alike(right, "en").strange
 
 
 def test_without_examples_everything_is_in_scope() -> None:
     made, encoder = meaning(examples=[])
     [vector] = encoder.encode(["weather"])
     alike = made.alike(vector, "zh")
-    assert (alike.inside, alike.outside) == (1.0, 0.0)
+    assert (alike.inside, alike.outside, alike.strange) == (1.0, 0.0, 0.0)
 
 
 def test_one_entry_alone_has_nothing_to_compare_with_and_works() -> None:

@@ -1,0 +1,73 @@
+"""The odds of entries by all their words together: what is said, what is not, and what strangers say."""
+
+from __future__ import annotations
+
+import random
+import time
+from statistics import quantiles
+
+import numpy as np
+import pytest
+
+from faq.index import pieces
+from faq.odds import Odds
+
+FRUIT = [["green apples", "red apples", "apples and pears"], ["bananas", "yellow bananas"], ["苹果多少钱一斤"]]
+STRANGE = ["a green car", "yellow taxi", "买车"]
+ODDS = Odds(FRUIT, STRANGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [("the apples", 0), ("yellow bananas", 1), ("苹果一斤多少钱", 2), ("a green taxi", 3), ("买辆车", 3)],
+)
+def test_a_question_belongs_where_its_words_stand(text: str, group: int) -> None:
+    found = ODDS.of(text)
+    assert found.shape == (len(FRUIT) + 1,)
+    assert int(found.argmax()) == group
+    assert found[group] > 0 > np.delete(found, group).max()
+
+
+def test_the_odds_are_those_of_the_formula() -> None:
+    # Of 6 texts 2 hold the stem, both in the first group of 3; every group is taken to have half a text besides, which
+    # holds the stem as often as texts in general do, that is by 2 / 6.
+    groups = [["pear", "pear", "plum"], ["fig", "fig", "fig"]]
+    [first, second, _] = Odds(groups, []).of("pear")
+    assert first == pytest.approx(np.log((2 + 1 / 6) / 3.5) - np.log((1 / 6) / 3.5))
+    assert second == pytest.approx(np.log((1 / 6) / 3.5) - np.log((2 + 1 / 6) / 3.5))
+
+
+def test_what_all_texts_of_a_group_say_counts_for_more_than_what_one_says() -> None:
+    odds = Odds([["lost card", "lost phone", "lost purse"], ["lost", "found", "kept"]], [])
+    assert odds.of("lost")[0] > odds.of("lost")[1]
+
+
+def test_two_words_together_say_more_than_each_of_them() -> None:
+    odds = Odds([["how much is it", "so many"], ["much of it", "how is it"]], [])
+    assert odds.of("how much")[0] > odds.of("how much")[1]
+    assert pieces("How much?") == {"how", "much", "how much"}
+    assert pieces("查ETF基金") == {"查", "etf", "基", "金", "基金"}
+
+
+@pytest.mark.parametrize("text", ["", "???", "\x00", "zebra"])
+def test_words_that_nobody_knows_say_nothing(text: str) -> None:
+    assert not ODDS.of(text).any()
+
+
+def test_a_search_over_nothing_has_odds_of_nothing() -> None:
+    assert Odds([], []).of("apples").tolist() == [0.0]
+    assert Odds([[], ["apples"]], []).of("apples")[1] > 0
+
+
+def test_a_hundred_thousand_texts_are_told_apart_in_time() -> None:
+    draw = random.Random(0)
+    letters = [chr(0x4E00 + n) for n in range(3000)]
+    groups = [["".join(draw.choices(letters, k=12)) for _ in range(100)] for _ in range(1000)]
+    odds = Odds(groups, [])
+    took: list[float] = []
+    for n in range(200):
+        started = time.thread_time()
+        found = odds.of(groups[n][n % 100])
+        took.append(time.thread_time() - started)
+        assert int(found.argmax()) == n
+    assert quantiles(took, n=20)[-1] < 0.01
