@@ -17,8 +17,8 @@ def parts(root: Path = ROOT) -> dict[str, list[Path]]:
     return {
         "config": [root / "config.yml"],
         "domain": sorted((assistant / "domain").glob("*.yml")),
-        "data": sorted(f for folder in ("nlu", "rules", "stories") for f in (data / folder).glob("*.yml")),
-        "code": [assistant / "components.py"],
+        "data": sorted(f for folder in ("nlu", "words", "rules", "stories") for f in (data / folder).glob("*.yml")),
+        "code": [assistant / name for name in ("classifier.py", "components.py", "reading.py")],
     }
 
 

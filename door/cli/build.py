@@ -81,7 +81,7 @@ def _conclude(checks: Sequence[tuple[str, bool]], what: str) -> None:
 def lint(
     fix: Annotated[bool, typer.Option("--fix", help="Let ruff and prettier mend what they can first.")] = False,
 ) -> None:
-    """Check style, types, import contracts and file sizes, in both environments; and the FAQ content."""
+    """Check style, types, import contracts and file sizes, in both environments; the FAQ content; and the figures."""
     whole()
     results: list[tuple[str, bool]] = []
     if fix:
@@ -128,6 +128,7 @@ def linters() -> list[Check]:
         *(Check(name=f"web/{f.name}", command=[npm, "run", "lint"], cwd=f) for f in steps.FRONTS),
         Check(name="FAQ", command=_tool("door.cli", "faq", "lint")),
         Check(name="FAQ figures", command=_tool("door.cli", "faq", "eval", "--gate")),
+        Check(name="NLU figures", command=_tool("door.cli", "nlu", "eval", "--gate", "tests/nlu_data/gate.toml")),
     ]
 
 

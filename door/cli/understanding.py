@@ -24,7 +24,7 @@ from door.cli.setup.engine import environment
 
 if TYPE_CHECKING:
     from core.model import Language
-    from door.cli.verdicts import Verdict
+    from door.cli.verdicts import Confusion, Verdict
     from faq.search import Found
     from faq.vectors import Encoder
 
@@ -79,27 +79,31 @@ def measure(
         Path | None, typer.Option(help="Other utterances (zh.tsv, en.tsv) than those of tests/nlu_data/held_out.")
     ] = None,
     misses: Annotated[bool, typer.Option("--misses", help="List every utterance that was understood wrongly.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Draw into this .html file what is taken for what.")] = None,
+    picture: Annotated[
+        list[Path] | None,
+        typer.Option(help="Draw into this .html or .png file what is taken for what; may be repeated."),
+    ] = None,
+    gate: Annotated[Path | None, typer.Option(help="Exit 1 if a figure is worse than this .toml file allows.")] = None,
     as_json: Json = False,
 ) -> None:
     """How well messages are understood that nothing was learned from: by language, label and style."""
-    from door.cli import examples, verdicts
+    from door.cli import examples, limits, verdicts
 
     place = called_from(folder) if folder else HELD_OUT
     asked = examples.held_out(place) if place.is_dir() else []
     if not asked:
         fail(Exit.USAGE, f"there are no utterances (zh.tsv, en.tsv) in {place}; --folder names others")
-    if picture and picture.suffix != ".html":
-        fail(Exit.USAGE, "--picture draws HTML: give it a name that ends in .html")
+    pictures = [called_from(file) for file in picture or ()]
+    if any(file.suffix not in (".html", ".png") for file in pictures):
+        fail(Exit.USAGE, "--picture draws HTML or PNG: give it a name that ends in .html or .png")
+    allowed = limits.read(called_from(gate)) if gate else []
     found = list(zip(asked, _verdicts([(one.text, one.language) for one in asked]), strict=True))
-    for name, figures in verdicts.figures(found).items():
-        if as_json:
+    told = verdicts.figures(found)
+    if as_json:
+        for name, figures in told.items():
             dump({"figure": name} | figures)
-    if not as_json:
-        rows = [
-            (name, *(figures.get(column) for column in verdicts.COLUMNS))
-            for name, figures in verdicts.figures(found).items()
-        ]
+    else:
+        rows = [(name, *(figures.get(column) for column in verdicts.COLUMNS)) for name, figures in told.items()]
         table(["", *(column.replace("_", " ") for column in verdicts.COLUMNS)], rows, empty="")
     if misses:
         for one, got in found:
@@ -107,11 +111,26 @@ def measure(
                 expected = "|".join(sorted(one.labels))
                 row = {"expected": expected, "language": one.language, "style": one.style} | asdict(got)
                 dump(row) if as_json else typer.echo(f"{expected} -> {got.label} ({got.confidence:.2f})  {one.text}")
-    if picture:
+    for file in pictures:
+        _draw(verdicts.confusion(found), file)
+    if broken := [why for limit in allowed if (why := limit.broken_by(told))]:
+        fail(Exit.FOUND, "\n".join(broken))
+
+
+def _draw(table: Confusion, file: Path) -> None:
+    """Write the picture, as HTML or as PNG by the file's name; the PNG is drawn in the brain's environment."""
+    from door.cli import verdicts
+
+    if file.suffix == ".html":
         try:
-            called_from(picture).write_text(verdicts.picture(found), encoding="utf-8")
+            file.write_text(verdicts.page(table), encoding="utf-8")
         except OSError as e:
-            fail(Exit.USAGE, f"{picture} cannot be written ({e.strerror})")
+            fail(Exit.USAGE, f"{file} cannot be written ({e.strerror})")
+        return
+    command = [str(steps.BRAIN / "bin" / "python"), str(steps.ROOT / "bot" / "assistant" / "heatmap.py"), str(file)]
+    done = subprocess.run(command, input=json.dumps(asdict(table)).encode(), stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        fail(Exit.USAGE, done.stderr.decode().strip().splitlines()[-1])
 
 
 @nlu.command("known")
@@ -123,6 +142,7 @@ def known(file: Annotated[Path, typer.Argument(help="The .npz file to write.")])
     import numpy as np
 
     from door.cli import examples
+    from faq.folding import simplified_characters
 
     texts: list[tuple[str, Language]] = [(one.text, one.language) for one in examples.load(EXAMPLES)]
     encoder, found = _searched(texts, both=True)
@@ -133,7 +153,15 @@ def known(file: Annotated[Path, typer.Argument(help="The .npz file to write.")])
     keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest() for text, _ in texts]
     told = [json.dumps([_told(with_vector), _told(by_words)]) for _, with_vector, by_words in found]
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(file, keys=np.array(keys, "S32"), vectors=vectors, found=np.array(told), encoder=encoder.key)
+    plain = [json.dumps(simplified_characters(text)) for text, _ in texts]
+    np.savez_compressed(
+        file,
+        keys=np.array(keys, "S32"),
+        vectors=vectors,
+        found=np.array(told),
+        plain=np.array(plain),
+        encoder=encoder.key,
+    )
 
 
 def _told(found: Found) -> tuple[str, list[tuple[str, float]]]:
@@ -185,7 +213,8 @@ def _verdicts(texts: Sequence[tuple[str, Language]]) -> Iterator[Verdict]:
 
 def _parsed(texts: Sequence[tuple[str, Language]], found: Sequence[tuple[Any, Found, Found]]) -> list[dict[str, Any]]:
     """What the brain says of each text, in one process of its own environment."""
-    from faq.language import detect
+    from faq.folding import simplified_characters
+    from faq.language import detect, is_other
 
     model = model_path()
     python = steps.BRAIN / "bin" / "python"
@@ -197,7 +226,9 @@ def _parsed(texts: Sequence[tuple[str, Language]], found: Sequence[tuple[Any, Fo
                 "turn": "understand",
                 "kind": "text",
                 "text": text[:TEXT_MAX].strip() or "?",
+                "plain": simplified_characters(text[:TEXT_MAX]),
                 "language": detect(text, fallback),
+                "other_language": is_other(text),
                 "channel": {"kind": "web"},
                 "now": datetime.now(UTC).isoformat(),
                 "vector": None if row is None else [float(x) for x in row],

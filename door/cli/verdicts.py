@@ -66,27 +66,42 @@ def figures(found: Sequence[Pair]) -> dict[str, dict[str, Any]]:
     return told
 
 
-def picture(found: Sequence[Pair]) -> str:
-    """An HTML page with a row for each right label, a column for each that was given, and how often."""
-    pairs = Counter(
-        (min(one.labels) if not right(one, got) else kind(got.label), kind(got.label)) for one, got in found
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confusion:
+    """What is taken for what: a row for each label that was meant, a column for each that was understood."""
+
+    title: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+def confusion(found: Sequence[Pair]) -> Confusion:
+    """How often each label was taken for each; where two were right, the one that was given is the one meant."""
+    pairs = Counter((kind(got.label) if right(one, got) else min(one.labels), kind(got.label)) for one, got in found)
+    labels = tuple(sorted({label for pair in pairs for label in pair}))
+    return Confusion(
+        title=f"What is taken for what ({len(found)} messages)",
+        labels=labels,
+        counts=tuple(tuple(pairs[meant, given] for given in labels) for meant in labels),
     )
-    labels = sorted({label for pair in pairs for label in pair})
-    totals = Counter[str]()
-    for (meant, _), times in pairs.items():
-        totals[meant] += times
+
+
+def page(table: Confusion) -> str:
+    """The confusion as an HTML page."""
+    labels = table.labels
     head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
     rows = "".join(
         f"<tr><th>{escape(meant)}</th>"
-        + "".join(_cell(pairs[meant, given], totals[meant], meant == given) for given in labels)
+        + "".join(_cell(times, sum(row), meant == given) for given, times in zip(labels, row, strict=True))
         + "</tr>"
-        for meant in labels
+        for meant, row in zip(labels, table.counts, strict=True)
     )
+    title = escape(table.title)
     return (
-        '<!doctype html><meta charset="utf-8"><title>What is taken for what</title><style>'
+        f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>'
         "body{font:14px sans-serif}td{text-align:right;min-width:2em}th{text-align:left;font-weight:normal}"
-        "thead span{writing-mode:vertical-rl}</style><h1>What is taken for what</h1>"
-        f"<p>Rows: what was meant. Columns: what was understood. {len(found)} messages.</p>"
+        f"thead span{{writing-mode:vertical-rl}}</style><h1>{title}</h1>"
+        "<p>Rows: what was meant. Columns: what was understood.</p>"
         f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 

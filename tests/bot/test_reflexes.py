@@ -104,6 +104,12 @@ NOTHING = """
 保险条款里自杀赔不赔
 投保两年内自杀保险公司赔吗
 自杀条款是什么
+自杀小队哪年上映
+听说有个信贷员跳楼了
+新闻里说有储户自杀
+热到我想死
+好想死党
+救命，这猫也太会撒娇了
 家暴险怎么办理
 有人打我电话催收
 他们一直在打我电话
@@ -117,6 +123,8 @@ NOTHING = """
 账户被冻结了
 does life insurance cover suicide
 what is the suicide clause
+is the movie Suicide Squad on in cinemas
+is death by suicide covered after two years
 I hurt myself at work, who pays
 the fees are killing me
 I'm dying to know

@@ -8,18 +8,19 @@ import pytest
 
 from bot.assistant.contract import Hit
 from bot.assistant.understanding import (
-    CLEAR,
+    DISTANT,
     FIRST,
     IN_FORM,
-    LIKELY,
-    POSSIBLE,
     SAFETY_IN_FORM,
+    SURE,
+    UNLIKELY,
     Decision,
     Heard,
     Label,
     decide,
     language_in,
     public,
+    role_in,
 )
 
 QUESTION = "怎么查自己的信用报告？"
@@ -30,8 +31,8 @@ def hits(*scores: float) -> tuple[Hit, ...]:
 
 
 def heard(name: str, score: float, **fields: Any) -> Heard:
-    """A message that the classifier takes for `name` with `score`."""
-    runner = Label(name="runner", score=round((1 - score) / 2, 4))
+    """A message that the classifier takes for `name` with `score`, and half as likely for something else."""
+    runner = Label(name="runner", score=round(min(score, 1 - score) / 2, 4))
     given: dict[str, Any] = {
         "text": QUESTION,
         "language": "zh",
@@ -56,34 +57,37 @@ def found(decision: str, *scores: float) -> dict[str, Any]:
 
 FORM = {"asked": "message_text", "form": "leave_message"}
 
+UNSURE = [Label(name="faq", score=0.3), *(Label(name=name, score=0.23) for name in ("abuse", "greet", "stop"))]
 OUTSIDE: list[tuple[str, Heard, str]] = [
     # nothing found
     ("a clear own intent", heard("greet", 0.9), "greet"),
-    ("a likely own intent", heard("greet", LIKELY), "greet"),
-    ("a possible own intent", heard("greet", POSSIBLE), "greet"),
-    ("an unlikely own intent", heard("greet", POSSIBLE - 0.01), "faq:none"),
+    ("a likely own intent", heard("greet", UNLIKELY), "greet"),
+    ("an unlikely own intent", heard("greet", UNLIKELY - 0.01), "faq:none"),
+    ("intents that count as the same count together", both("greet", 0.2, "thanks", 0.1), "greet"),
     ("a question", heard("faq", 0.99), "faq:none"),
     ("a decision without hits counts as none", heard("faq", 0.9, hits_decision="answer"), "faq:none"),
     # an entry answers
     ("a question with its entry", heard("faq", 0.9, **found("answer", 0.9)), "faq:topic:F20"),
-    ("unsure small talk gives way", heard("smalltalk", CLEAR - 0.01, **found("answer", 0.9)), "faq:topic:F20"),
-    ("clear small talk does not", heard("smalltalk", CLEAR, **found("answer", 0.9)), "smalltalk"),
-    ("a likely wish beats any entry", heard("stop", FIRST["stop"], **found("answer", 0.99)), "stop"),
-    ("an unlikely wish does not", heard("stop", FIRST["stop"] - 0.01, **found("answer", 0.6)), "faq:topic:F20"),
+    ("what is likelier a question", both("faq", 0.5, "smalltalk", 0.4, **found("answer", 0.6)), "faq:topic:F20"),
+    ("what is likelier small talk", both("smalltalk", 0.6, "faq", 0.25, **found("answer", 0.9)), "smalltalk"),
+    ("what is hardly anything else", heard("greet", 0.2, **found("answer", 0.6)), "faq:topic:F20"),
     # several may answer
     ("a question with several entries", heard("faq", 0.9, **found("ask", 0.4, 0.3)), "faq:ask"),
-    ("likely small talk beats a question back", heard("smalltalk", LIKELY, **found("ask", 0.4)), "smalltalk"),
-    ("unsure small talk does not", heard("smalltalk", LIKELY - 0.01, **found("ask", 0.4)), "faq:ask"),
+    ("a sure question with distant entries", heard("faq", SURE, **found("none", DISTANT)), "faq:ask"),
+    ("with entries too far away", heard("faq", SURE, **found("none", DISTANT / 2)), "faq:none"),
+    ("an unsure question with distant ones", heard("faq", 0.3, ranking=UNSURE, **found("none", 0.2)), "faq:none"),
+    ("likelier small talk beats asking back", both("smalltalk", 0.6, "faq", 0.25, **found("ask", 0.4)), "smalltalk"),
     # precedence
-    ("an emergency", both("handoff", 0.6, "emergency", 0.2), "emergency"),
-    ("fraud that runs", both("complaint", 0.6, "fraud_in_progress", 0.2), "fraud_in_progress"),
-    ("an emergency before fraud", both("fraud_in_progress", 0.6, "emergency", 0.2), "emergency"),
-    ("no more messages before a person", both("handoff", 0.6, "opt_out", 0.3), "opt_out"),
-    ("a person before a complaint", both("complaint", 0.6, "handoff", 0.3), "handoff"),
-    ("a complaint before a case", both("status", 0.5, "complaint", 0.4), "complaint"),
-    ("a case before an entry", both("faq", 0.6, "case_urge", 0.35, **found("answer", 0.95)), "case_urge"),
-    ("a complaint before an insult", both("abuse", 0.6, "complaint", 0.35), "complaint"),
-    ("too little for an alarm", both("smalltalk", 0.7, "emergency", 0.19), "smalltalk"),
+    ("an emergency", both("handoff", 0.6, "emergency", FIRST["emergency"]), "emergency"),
+    ("fraud that runs", both("complaint", 0.6, "fraud_in_progress", FIRST["fraud_in_progress"]), "fraud_in_progress"),
+    ("an emergency before fraud", both("fraud_in_progress", 0.6, "emergency", 0.4), "emergency"),
+    ("no more messages before a person", both("handoff", 0.5, "opt_out", FIRST["optout"]), "opt_out"),
+    ("a person before a complaint", both("complaint", 0.55, "handoff", FIRST["handoff"]), "handoff"),
+    ("a complaint before a case", both("status", 0.5, "complaint", FIRST["complaint_intake"]), "complaint"),
+    ("a case before an entry", both("faq", 0.3, "case_urge", 0.6, **found("answer", 0.95)), "case_urge"),
+    ("one's own case, in whatever way", both("case_urge", 0.25, "case_withdraw", 0.2), "case_urge"),
+    ("a complaint before an insult", both("abuse", 0.5, "complaint", FIRST["complaint_intake"]), "complaint"),
+    ("too little for an alarm", both("smalltalk", 0.6, "emergency", FIRST["emergency"] - 0.01), "smalltalk"),
     # typed commands
     ("a typed command is never an own intent", heard("stop", 0.99, text="／stop"), "faq:none"),
     ("with values neither", heard("faq_x", 0.99, text='/faq{"id":"F22"}'), "faq:none"),
@@ -152,7 +156,7 @@ def test_the_confidence_is_of_the_source_that_decided() -> None:
 
 
 def test_the_runner_up_is_who_lost() -> None:
-    assert decide(heard("smalltalk", 0.4, **found("answer", 0.9))).runner_up == "smalltalk"
+    assert decide(both("faq", 0.5, "smalltalk", 0.4, **found("answer", 0.9))).runner_up == "smalltalk"
     assert decide(heard("faq", 0.5, **found("answer", 0.9))).runner_up == "runner"
     assert decide(heard("stop", 0.9, **found("answer", 0.9))).runner_up == "faq:topic:F20"
     assert decide(heard("greet", 0.9)).runner_up == "runner"
@@ -176,12 +180,86 @@ WISHES = [
     ("换语言", ""),
     ("another language", ""),
     ("日本語", ""),
+    ("繁体中文", "zh-Hant"),
+    ("请用简体", "zh-Hans"),
+    ("不要繁体，用简体", "zh-Hans"),
+    ("看不懂简体字", "zh-Hant"),
+    ("traditional Chinese please", "zh-Hant"),
+    ("simplified characters", "zh-Hans"),
 ]
 
 
 @pytest.mark.parametrize(("text", "language"), WISHES)
 def test_the_language_a_wish_names(text: str, language: str) -> None:
     assert language_in(text) == language
+
+
+ROLES = [
+    ("我要见你们领导", "leader"),
+    ("叫你们经理来", "leader"),
+    ("let me speak to a supervisor", "leader"),
+    ("转专家坐席", "expert"),
+    ("is there a specialist", "expert"),
+    ("转人工", ""),
+    ("a real person", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "role"), ROLES)
+def test_whom_somebody_asks_for(text: str, role: str) -> None:
+    assert role_in(text) == role
+    assert decide(heard("handoff", 0.9, text=text)).values == ({"role": [role]} if role else {})
+
+
+HELPED = ["有用", "很有帮助", "这个回答挺有用的", "helpful", "that was very helpful!", "it helped me"]
+MISSED = ["没用", "没有帮助", "答非所问", "这个回答没什么用", "不是我想问的", "not helpful at all", "that didn't help"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"), [(text, "answer_helped") for text in HELPED] + [(text, "answer_missed") for text in MISSED]
+)
+def test_a_word_on_an_answer_counts_right_after_it_and_nowhere_else(text: str, label: str) -> None:
+    assert decide(heard("smalltalk", 0.9, text=text, answered=True)).label == label
+    assert decide(heard("smalltalk", 0.9, text=text)).label == "smalltalk"
+    assert decide(heard("smalltalk", 0.9, text=text, answered=True, **FORM)).intent == "inform"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "有用吗",
+        "没用的卡怎么注销",
+        "帮帮我",
+        "is it useful to have two cards",
+        "the app is not helpful, I want a person",
+    ],
+)
+def test_what_says_more_than_a_word_on_an_answer_is_none(text: str) -> None:
+    assert decide(heard("smalltalk", 0.9, text=text, answered=True)).label == "smalltalk"
+
+
+def test_a_third_language_is_told_outside_a_form_and_is_the_answer_inside() -> None:
+    assert decide(heard("emergency", 0.9, text="口座", other_language=True)).intent == "other_language"
+    assert decide(heard("emergency", 0.9, text="口座", other_language=True, **FORM)).intent == "inform"
+
+
+@pytest.mark.parametrize(
+    "text", ["繁体", "请用简体字回答", "换成繁体中文吧", "traditional Chinese please", "simplified"]
+)
+def test_a_wish_for_other_characters_is_understood_whatever_the_classifier_says(text: str) -> None:
+    for place in ({}, FORM):
+        assert decide(heard("faq", 0.9, text=text, **place)).intent == "set_language"
+
+
+@pytest.mark.parametrize("text", ["。。。", "？？？", "😀"])
+def test_no_word_is_no_wish_that_could_end_a_form(text: str) -> None:
+    assert decide(heard("goodbye", 0.9, text=text, **FORM)).intent == "inform"
+
+
+@pytest.mark.parametrize("text", ["就在这里回复我", "这里就行", "reply here please", "write me in this chat"])
+def test_where_to_reply_is_no_wish_for_a_person(text: str) -> None:
+    contact = {"asked": "message_contact", "form": "leave_message"}
+    assert decide(heard("handoff", 0.9, text=text, **contact)).intent == "inform"
 
 
 COUNTED = [
@@ -192,6 +270,8 @@ COUNTED = [
     ("status", "status_lookup"),
     ("greet", "chitchat"),
     ("stop", "menu"),
+    ("answer_missed", "chitchat"),
+    ("other_language", "out_of_scope"),
     ("faq:none", "out_of_scope"),
     ("faq:topic:F20", "faq:topic:F20"),
     ("faq:ask", "faq:credit_report"),

@@ -10,7 +10,7 @@ from core.errors import ContentError
 from core.model import Language
 from door.cli.examples import Example, Utterance, held_out, lint, load
 from door.cli.exits import Exit
-from door.cli.verdicts import Verdict, figures, picture, right
+from door.cli.verdicts import Verdict, confusion, figures, page, right
 from tests.cli.conftest import Site
 
 FILE = """version: "3.1"
@@ -118,7 +118,7 @@ def test_figures_are_shares_of_what_was_meant_and_of_what_was_understood() -> No
 
 
 def test_the_picture_holds_every_label_and_no_message() -> None:
-    drawn = picture([pair("emergency", "chitchat"), pair("emergency", "emergency")])
+    drawn = page(confusion([pair("emergency", "chitchat"), pair("emergency", "emergency")]))
     assert "emergency" in drawn
     assert "chitchat" in drawn
     assert "2 messages" in drawn
