@@ -29,8 +29,12 @@ def intent_of(tracker: Tracker) -> str:
     return str(intent.get("name") or "")
 
 
+def metadata_of(tracker: Tracker) -> dict[str, Any]:
+    """What the house sent along with the message of this turn."""
+    return dict((tracker.latest_message or {}).get("metadata") or {})
+
+
 def since(tracker: Tracker) -> float:
     """Seconds since the conversation's turn before this one, as the house measured them; 0 for the first."""
-    metadata: Any = (tracker.latest_message or {}).get("metadata") or {}
-    seconds = (metadata.get("context") or {}).get("since")
+    seconds = (metadata_of(tracker).get("context") or {}).get("since")
     return float(seconds) if isinstance(seconds, (int, float)) else 0.0

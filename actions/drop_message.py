@@ -9,6 +9,8 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
+from actions import _about
+
 
 class DropMessage(Action):
     def name(self) -> str:
@@ -16,4 +18,4 @@ class DropMessage(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[dict[str, Any]]:
         """Empties the form's slots; what the consumer hears is said by the rule."""
-        return [SlotSet("message_text", None), SlotSet("message_contact", None)]
+        return [SlotSet(name, None) for name in ("message_text", "message_contact", *_about.EMPTY)]

@@ -9,6 +9,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
+from actions import _about
 from actions._asking import ask, say, text_of
 
 
@@ -17,10 +18,12 @@ class SubmitMessage(Action):
         return "action_submit_message"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[dict[str, Any]]:
-        """Effect leave_message with text and contact, both masked; the slots are emptied for the next one."""
+        """Effect leave_message with text and contact, both masked, and what it is about; the slots are emptied."""
         text, contact = text_of(tracker.get_slot("message_text")), text_of(tracker.get_slot("message_contact"))
         if not text or not contact:
             raise ValueError("the form was submitted before it was complete")
-        ask(dispatcher, "leave_message", text=text, contact=contact)
+        facts = {name: text_of(tracker.get_slot(slot)) for name, slot in _about.SLOTS.items()}
+        known = {name: value for name, value in facts.items() if value}
+        ask(dispatcher, "leave_message", text=text, contact=contact, **known)
         say(dispatcher, "leave_message.done")
-        return [SlotSet("message_text", None), SlotSet("message_contact", None)]
+        return [SlotSet(name, None) for name in ("message_text", "message_contact", *_about.EMPTY)]

@@ -9,7 +9,8 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions._asking import ask, intent_of, say, since, text_of
+from actions import _about
+from actions._asking import ask, intent_of, metadata_of, say, since, text_of
 
 TEXT_MIN = 4  # letters, digits or characters: less is a greeting or a slip
 TEXT_MAX = 2000  # characters, as many as a message has
@@ -31,7 +32,12 @@ _CORRECTION = re.compile(
 )
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 AWAY = 12 * 3600.0  # seconds: who comes back later is asked first whether the message is still to be written
-_HANDLE = re.compile(r"[a-zA-Z0-9]{3}|[a-zA-Z][-_.@a-zA-Z0-9]{2}")  # part of a number or an account name
+# A number, an account name with a figure or a mark in it, or a word behind the name of a messenger.
+_HANDLE = re.compile(
+    r"\d{5}|\d{3}[-\s]\d{3}|[a-z][-_.a-z]*[\d_@][-_.@a-z0-9]*|\d+[a-z_@][-_.@a-z0-9]+|"
+    r"(?:微信|wechat|weixin|qq|line|telegram|whatsapp|skype)\W{0,3}(?:号|id)?\W{0,3}(?:是|is)?\W{0,3}[a-z0-9]{3}",
+    re.IGNORECASE,
+)
 
 
 class ValidateLeaveMessage(FormValidationAction):
@@ -59,9 +65,12 @@ class ValidateLeaveMessage(FormValidationAction):
         if len(re.findall(r"\w", text)) < TEXT_MIN or len(text) > TEXT_MAX:
             say(dispatcher, "leave_message.invalid_text")
             return {"message_text": None}
-        filled: dict[str, Any] = {"message_text": text}
+        about = _about.read(tracker, text)
+        filled: dict[str, Any] = {"message_text": text, **_about.EMPTY, **about}
         if (reference := REFERENCE.search(text)) and not tracker.get_slot("message_contact"):
             filled["message_contact"] = reference[0]
+        elif not tracker.get_slot("message_contact"):
+            _read_back(dispatcher, tracker, about)
         return filled
 
     def validate_message_contact(
@@ -75,18 +84,27 @@ class ValidateLeaveMessage(FormValidationAction):
         for wish, key in ((_BACK, "leave_message.back"), (_RESTART, "leave_message.restart")):
             if _is(wish, contact):
                 say(dispatcher, key)
-                return {"message_text": None, "message_contact": None}
+                return {"message_text": None, "message_contact": None, **_about.EMPTY}
         message = text_of(tracker.get_slot("message_text"))
         if _CORRECTION.search(contact) and not REFERENCE.search(contact) and len(message) + len(contact) < TEXT_MAX:
             say(dispatcher, "leave_message.corrected")
-            return {"message_text": f"{message}\n{contact}", "message_contact": None}
-        if _is_contact(contact):
-            return {"message_contact": contact}
-        if since(tracker) >= AWAY:
+            about = _about.kept(tracker) | _about.read(tracker, contact)
+            _read_back(dispatcher, tracker, about)
+            return {"message_text": f"{message}\n{contact}", "message_contact": None, **about}
+        if since(tracker) >= AWAY and not REFERENCE.search(contact):
             say(dispatcher, "leave_message.draft")
             return {"message_contact": None}
+        if _is_contact(contact):
+            return {"message_contact": contact}
         say(dispatcher, "leave_message.invalid_contact")
         return {"message_contact": None}
+
+
+def _read_back(dispatcher: CollectingDispatcher, tracker: Tracker, about: dict[str, str]) -> None:
+    """Says what the message was understood to be about, so that it can be put right."""
+    if _about.is_worth_saying(about):
+        language = "en" if metadata_of(tracker).get("language") == "en" else "zh"
+        say(dispatcher, "leave_message.about", about=_about.words(about, language))
 
 
 def _is_contact(text: str) -> bool:

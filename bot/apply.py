@@ -8,9 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
+from bot.tongues import Spoken
 from core import alarm, inbox, outbox, questions, turns
-from core.effects import Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, SetLanguage
-from core.model import Author, Language, Lease, Rendered, Turn
+from core.effects import Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, Rate, SetLanguage
+from core.model import Author, Lease, Rendered, Turn
 from core.questions import Missed
 from core.tables import conversation, effect
 from desk import handoff
@@ -26,7 +27,7 @@ class Plan:
     say: tuple[Rendered, ...]
     effects: tuple[Effect, ...] = ()
     state: bytes | None  # the brain's, packed
-    spoken: Language
+    spoken: Spoken
     outcome: str  # the decision's label, or why the message was parked
     parked: bool = False
     missed: Missed | None = None  # what the turn could not answer
@@ -60,7 +61,8 @@ def apply(
         held,
         turn,
         state=plan.state,
-        spoken=plan.spoken,
+        spoken=plan.spoken.language,
+        script=plan.spoken.script,
         outcome=plan.outcome,
         parked=plan.parked,
         until=until,
@@ -115,12 +117,24 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> N
                 update(conversation).where(conversation.c.id == turn.conversation).values(language=asked.language)
             )
         case LeaveMessage():
-            handoff.leave(conn, turn.conversation, cause=cause, text=asked.text, contact=asked.contact, now=now)
+            facts = {"institution": asked.institution, "amount": asked.amount, "day": asked.day}
+            handoff.leave(
+                conn,
+                turn.conversation,
+                cause=cause,
+                text=asked.text,
+                contact=asked.contact,
+                facts={name: value for name, value in facts.items() if value},
+                now=now,
+            )
         case HandOff():
-            handoff.ask(conn, turn.conversation, cause=cause, reason=asked.reason, now=now)
+            handoff.ask(conn, turn.conversation, cause=cause, reason=asked.reason, role=asked.role, now=now)
         case CancelHandOff():
             handoff.cancel(conn, turn.conversation, now)
         case Alert():
             alarm.raise_alarm(conn, asked.reason, turn.conversation, _where(turn), now)
         case OptOut():
             inbox.stop(conn, turn.conversation, now)
+        case Rate():
+            if (answer := questions.last_answer(conn, turn.conversation, before=turn.seq)) is not None:
+                questions.rate(conn, turn.conversation, answer, asked.helpful == "yes", now)

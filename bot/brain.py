@@ -18,6 +18,7 @@ from core import effects
 from core.effects import Effect
 from core.errors import BrainError
 from core.model import Attachment, Capabilities, Language, MessageKind, Say
+from faq.folding import simplified_characters
 
 TEXT_MAX = 2000  # characters of one message the brain takes; it answers 413 above
 PERMANENT = (413, 422)  # the same request would be refused again
@@ -46,6 +47,7 @@ class TurnRequest:
     payload: str = ""  # only of a button the house itself offered in this conversation
     attachments: Sequence[Attachment] = ()
     language: Language
+    other_language: bool = False  # the text is in neither of ours
     channel: str  # kind of the channel
     capabilities: Capabilities
     now: datetime  # the only clock the brain has
@@ -77,14 +79,21 @@ class TurnReply:
 
 
 def encode(request: TurnRequest) -> bytes:
-    """The body of `POST /turn`. A text that is not valid Unicode is a permanent TurnFailed."""
+    """The body of `POST /turn`. A text that is not valid Unicode is a permanent TurnFailed.
+
+    `plain` is the text as the brain was trained to read it, in simplified characters, where that differs.
+    """
+    text = request.text[:TEXT_MAX]
+    plain = simplified_characters(text)
     body = {
         "turn": request.turn,
         "kind": request.kind,
-        "text": request.text[:TEXT_MAX],
+        "text": text,
+        "plain": "" if plain == text else plain,
         "payload": request.payload,
         "attachments": [{"media_type": a.media_type, "name": a.name} for a in request.attachments],
         "language": request.language,
+        "other_language": request.other_language,
         "channel": {"kind": request.channel, "capabilities": request.capabilities},
         "now": request.now,
         "vector": request.vector,

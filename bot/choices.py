@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bot.reflexes import normal
 from core.model import Button
 from core.turns import CHOICE_MAX
+from faq.folding import simplified
 
 _NUMBER = re.compile(r"\W*(?:我?选择?|第|option |number |no\.? ?)?\W*([1-9]\d?)\W*(?:个|项|条|号)?\W*")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
@@ -35,7 +36,8 @@ def chosen(text: str, buttons: Sequence[Button]) -> str:
 
 
 def _plain(text: str) -> str:
-    return _EDGES.sub("", normal(text))
+    """What a title and a typed message are compared by: case, width, characters and marks at the ends do not count."""
+    return _EDGES.sub("", normal(simplified(text)))
 
 
 def _asks(button: Button) -> bool:

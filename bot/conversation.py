@@ -13,12 +13,12 @@ from typing import Literal, Protocol, cast
 import structlog
 from sqlalchemy import Connection
 
-from bot import choices, saying
+from bot import choices, saying, tongues
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.reflexes import Reflex, Reflexes
+from bot.tongues import Spoken
 from core import alarm, outbox, retry, turns
-from core.effects import Effect, SetLanguage
 from core.errors import LeaseLost, LedgerBusy
 from core.live import Live
 from core.model import (
@@ -28,6 +28,7 @@ from core.model import (
     ConversationId,
     Language,
     Lease,
+    Locale,
     MessageKind,
     Rendered,
     Say,
@@ -36,7 +37,6 @@ from core.model import (
 from core.store import Store
 from core.turns import FREE, Waiting
 from faq.asking import Asking
-from faq.language import detect
 from faq.publish import Current
 from faq.responses import Renderer
 from faq.search import Found
@@ -145,8 +145,7 @@ class Conversations:
 
     async def _answer_out_of_turn(self, seen: Lease, turn: Turn, reflex: Reflex) -> None:
         started = time.perf_counter()
-        language, spoken = self._languages(seen, turn)
-        plan = self._reflex_plan(seen, reflex, None, language, spoken)
+        plan = self._reflex_plan(seen, reflex, None, self._spoken(seen, turn))
         live = self._accounts[seen.channel].capabilities.live
         now = self._clock()
         with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
@@ -214,8 +213,8 @@ class Conversations:
 
     def _parked(self, held: Lease, turn: Turn, failure: TurnFailed) -> Plan:
         log.error("turn_parked", conversation_id=held.conversation, message_id=turn.inbox_id, why=failure.reason)
-        language, spoken = self._languages(held, turn)
-        told = self._rendered((Say(key="parked"),), language)
+        spoken = self._spoken(held, turn)
+        told = self._rendered((Say(key="parked"),), spoken.locale)
         return Plan(say=told, state=held.state, spoken=spoken, outcome=f"brain {failure.reason}", parked=True)
 
     async def _commit(self, held: Lease, turn: Turn, plan: Plan, *, last: bool) -> tuple[int, bool]:
@@ -235,33 +234,31 @@ class Conversations:
 
     async def _think(self, held: Lease, turn: Turn) -> Plan:
         """What to answer; TurnFailed if that takes the brain and the brain could not."""
-        language, spoken = self._languages(held, turn)
+        spoken = self._spoken(held, turn)
         if held.owner != "bot":
             return Plan(say=(), state=held.state, spoken=spoken, outcome="seat")
         reflex = self._reflex(turn)
         if reflex is not None and not reflex.brain:
-            return self._reflex_plan(held, reflex, None, language, spoken)
+            return self._reflex_plan(held, reflex, None, spoken)
         current = self._content.current  # one state of the content for the whole turn
         found: Found | None = None
         try:
-            reply, found = await self._ask(held, turn, language, reflex, current)
+            reply, found = await self._ask(held, turn, spoken, reflex, current)
         except TurnFailed:
             if reflex is None:
                 raise
             reply = None  # what a reflex says does not need the brain
         if reflex is not None:
-            return self._reflex_plan(held, reflex, reply, language, spoken)
-        return _brain_plan(cast("TurnReply", reply), found, language, spoken, current.renderer)
+            return self._reflex_plan(held, reflex, reply, spoken)
+        return _brain_plan(cast("TurnReply", reply), found, spoken, current.renderer)
 
     def _reflex(self, turn: Turn) -> Reflex | None:
         return self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
 
-    def _reflex_plan(
-        self, held: Lease, reflex: Reflex, reply: TurnReply | None, language: Language, spoken: Language
-    ) -> Plan:
+    def _reflex_plan(self, held: Lease, reflex: Reflex, reply: TurnReply | None, spoken: Spoken) -> Plan:
         """The reflex's own words first; the brain may go on from there, it does not overrule them."""
         return Plan(
-            say=self._rendered(reflex.say + (reply.say if reply else ()), language),
+            say=self._rendered(reflex.say + (reply.say if reply else ()), spoken.locale),
             effects=reflex.effects + (reply.effects if reply else ()),
             state=pack(reply.state) if reply else held.state,
             spoken=spoken,
@@ -269,7 +266,7 @@ class Conversations:
         )
 
     async def _ask(
-        self, held: Lease, turn: Turn, language: Language, reflex: Reflex | None, current: Current
+        self, held: Lease, turn: Turn, spoken: Spoken, reflex: Reflex | None, current: Current
     ) -> tuple[TurnReply, Found | None]:
         """The brain's reply, and what was found for a typed message."""
         kind, text, payload = turn.kind, turn.text, turn.payload
@@ -279,7 +276,8 @@ class Conversations:
             kind, text, payload = MessageKind.TEXT, text or payload, ""  # not a button of ours: words like any other
         elif kind is MessageKind.TEXT and (meant := choices.chosen(turn.text, held.offered)):
             kind, payload = MessageKind.PAYLOAD, meant
-        asked = await self._asking.ask(current.search, text, language) if kind is MessageKind.TEXT else None
+        searched = kind is MessageKind.TEXT and not spoken.other
+        asked = await self._asking.ask(current.search, text, spoken.answered) if searched else None
         found = asked.found if asked else None
         account = self._accounts[held.channel]
         now = self._clock()
@@ -290,7 +288,8 @@ class Conversations:
                 text=text,
                 payload=payload,
                 attachments=turn.attachments,
-                language=language,
+                language=spoken.answered,
+                other_language=spoken.other,
                 channel=account.kind,
                 capabilities=account.capabilities,
                 now=now,
@@ -352,8 +351,15 @@ class Conversations:
         return told
 
     def _hold(self, waiting: Waiting, now: datetime, *, live: bool) -> Callable[..., bool]:
-        language = waiting.language or detect(waiting.text, self._fallback(waiting.spoken, waiting.language_hint))
-        words = list(self._rendered((Say(key="hold"),), language))
+        spoken = tongues.heard(
+            waiting.text,
+            chosen=waiting.language,
+            spoken=waiting.spoken,
+            written=waiting.script,
+            hint=waiting.language_hint,
+            default=self._limits.default_language,
+        )
+        words = list(self._rendered((Say(key="hold"),), spoken.locale))
 
         def op(conn: Connection) -> bool:
             if not turns.hold(conn, waiting, now):
@@ -371,45 +377,45 @@ class Conversations:
 
         return op
 
-    def _languages(self, held: Lease, turn: Turn) -> tuple[Language, Language]:
-        """The language to answer in, and the one that was spoken last."""
-        spoken = detect(turn.text, self._fallback(held.spoken, turn.language_hint))
-        return held.language or spoken, spoken
+    def _spoken(self, held: Lease, turn: Turn) -> Spoken:
+        return tongues.heard(
+            "" if turn.kind is MessageKind.PAYLOAD else turn.text,  # what a button says are our words
+            chosen=held.language,
+            spoken=held.spoken,
+            written=held.script,
+            hint=turn.language_hint,
+            default=self._limits.default_language,
+        )
 
-    def _fallback(self, spoken: str, hint: str) -> Language:
-        for known in (spoken, hint[:2]):
-            if known in ("zh", "en"):
-                return known
-        return self._limits.default_language
-
-    def _rendered(self, say: tuple[Say, ...], language: Language) -> tuple[Rendered, ...]:
-        return saying.rendered(say, language, self._content.current.renderer)
+    def _rendered(self, say: tuple[Say, ...], locale: Locale) -> tuple[Rendered, ...]:
+        return saying.rendered(say, locale, self._content.current.renderer)
 
 
-def _brain_plan(
-    reply: TurnReply, found: Found | None, language: Language, spoken: Language, renderer: Renderer
-) -> Plan:
-    language = _chosen(reply.effects) or language
+def _brain_plan(reply: TurnReply, found: Found | None, spoken: Spoken, renderer: Renderer) -> Plan:
+    locale = spoken.after(reply.effects).locale
     say = saying.honest(reply.say, found)
     return Plan(
-        say=tuple(saying.matched(words, found) for words in saying.rendered(say, language, renderer)),
+        say=tuple(saying.matched(words, found) for words in saying.rendered(say, locale, renderer)),
         effects=reply.effects,
         state=pack(reply.state),
         spoken=spoken,
         outcome=reply.decision.label,
-        missed=saying.missed(say, found, spoken),
+        missed=saying.missed(say, found, spoken.language),
     )
-
-
-def _chosen(effects: tuple[Effect, ...]) -> Language | None:
-    """The language that the effects switch to."""
-    return next((asked.language for asked in effects if isinstance(asked, SetLanguage)), None)
 
 
 def _after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
     """The lease as the next message of the same conversation finds it."""
-    language = _chosen(plan.effects) or held.language
-    return replace(held, state=plan.state, spoken=plan.spoken, language=language, visit=visit, last_at=now, offered=())
+    return replace(
+        held,
+        state=plan.state,
+        spoken=plan.spoken.language,
+        script=plan.spoken.script,
+        language=tongues.switched(plan.effects) or held.language,
+        visit=visit,
+        last_at=now,
+        offered=(),
+    )
 
 
 class _Heartbeat:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from core.errors import ContentError
-from core.model import Language, Rendered, Say
+from core.model import Language, Locale, Rendered, Say
 from core.questions import Candidate, Missed
 from faq.responses import Renderer
 from faq.search import Found
@@ -16,18 +16,18 @@ GONE = Say(key="faq.expired")
 UNANSWERED = frozenset({"faq.no_answer", "out_of_scope", "person.offer"})
 
 
-def rendered(say: Iterable[Say], language: Language, renderer: Renderer) -> tuple[Rendered, ...]:
+def rendered(say: Iterable[Say], locale: Locale, renderer: Renderer) -> tuple[Rendered, ...]:
     """The sentences; for an entry that was taken away since its button was offered, that it is gone."""
-    return tuple(_words(one, language, renderer) for one in say)
+    return tuple(_words(one, locale, renderer) for one in say)
 
 
-def _words(say: Say, language: Language, renderer: Renderer) -> Rendered:
+def _words(say: Say, locale: Locale, renderer: Renderer) -> Rendered:
     try:
-        return renderer.render(say, language)
+        return renderer.render(say, locale)
     except ContentError:
         if not say.faq:
             raise
-        return renderer.render(GONE, language)
+        return renderer.render(GONE, locale)
 
 
 def honest(say: tuple[Say, ...], found: Found | None) -> tuple[Say, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from core.model import Language
+from core.model import Tongue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,21 +14,32 @@ class SetLanguage:
     """Answer in this language from now on, whatever the consumer writes."""
 
     name: Literal["set_language"] = "set_language"
-    language: Language
+    language: Tongue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaveMessage:
-    """Keep a message and a contact for a person; texts are masked, the contact is a vault reference or plain words."""
+    """Keep a message and a contact for a person; texts are masked, the contact is a vault reference or plain words.
+
+    The rest is what the message was understood to be about, "" where it does not say: the institution's full name, yuan
+    such as 3500.00, a day such as 2026-11-18.
+    """
 
     name: Literal["leave_message"] = "leave_message"
     text: str
     contact: str
+    institution: str = ""
+    amount: str = ""
+    day: str = ""
 
 
 # Why a conversation waits for a person, what presses most first.
 Reason = Literal["emergency", "fraud", "complaint", "case", "asked", "misses"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
+
+# Whom it asks for; "agent" is anybody.
+Role = Literal["agent", "expert", "leader"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +48,7 @@ class HandOff:
 
     name: Literal["hand_off"] = "hand_off"
     reason: Reason
+    role: Role = "agent"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +73,15 @@ class OptOut:
     name: Literal["opt_out"] = "opt_out"
 
 
-Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """Keep what the contact thinks of the answer that was given last."""
+
+    name: Literal["rate"] = "rate"
+    helpful: Literal["yes", "no"]
+
+
+Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut | Rate
 KINDS: dict[str, type[Effect]] = {
     "set_language": SetLanguage,
     "leave_message": LeaveMessage,
@@ -69,6 +89,7 @@ KINDS: dict[str, type[Effect]] = {
     "cancel_hand_off": CancelHandOff,
     "alert": Alert,
     "opt_out": OptOut,
+    "rate": Rate,
 }
 
 
@@ -80,10 +101,14 @@ def read(raw: Mapping[str, Any]) -> Effect:
     fields = {k: v for k, v in raw.items() if k != "name"}
     if not all(isinstance(v, str) for v in fields.values()):
         raise ValueError(f"effect {raw['name']}: every field is a text")
-    if fields.get("language", "zh") not in ("zh", "en"):
+    if fields.get("language", "zh") not in get_args(Tongue):
         raise ValueError(f"effect {raw['name']}: unknown language {fields['language']!r}")
     if kind is HandOff and fields.get("reason", "asked") not in REASONS:
         raise ValueError(f"effect {raw['name']}: unknown reason {fields['reason']!r}")
+    if fields.get("role", "agent") not in ROLES:
+        raise ValueError(f"effect {raw['name']}: unknown role {fields['role']!r}")
+    if fields.get("helpful", "yes") not in ("yes", "no"):
+        raise ValueError(f"effect {raw['name']}: helpful is yes or no")
     try:
         return kind(**fields)
     except TypeError as e:

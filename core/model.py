@@ -13,7 +13,10 @@ InboxId = NewType("InboxId", int)
 OutboxId = NewType("OutboxId", int)
 Seq = NewType("Seq", int)  # position in one conversation's transcript, 1, 2, 3 …
 
-Language = Literal["zh", "en"]
+Language = Literal["zh", "en"]  # what content is written in; Chinese content in simplified characters
+Script = Literal["Hans", "Hant"]  # simplified, traditional: ISO 15924
+Locale = Literal["zh", "zh-Hant", "en"]  # what a sentence is shown in
+Tongue = Literal["zh", "zh-Hans", "zh-Hant", "en"]  # what a consumer chooses; "zh": in the characters that they write
 Owner = Literal["bot", "seat"]
 
 
@@ -195,8 +198,9 @@ class Lease:
     fence: int
     epoch: int
     owner: Owner
-    language: Language | Literal[""]  # chosen by the consumer
+    language: Tongue | Literal[""]  # chosen by the consumer
     spoken: Language | Literal[""]  # of the last message whose language showed
+    script: Script | Literal[""]  # of the last Chinese message whose characters showed it
     state: bytes | None  # the brain's, packed
     visit: int | None
     last_at: datetime | None  # when the conversation last saw a turn

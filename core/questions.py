@@ -119,6 +119,24 @@ def rate(conn: Connection, conversation_id: ConversationId, seq: int, helpful: b
     return True
 
 
+_LAST_SAID = (
+    select(message.c.seq, message.c.author, message.c.entry)
+    .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
+    .order_by(message.c.seq.desc())
+    .limit(FOLLOWING)
+)
+
+
+def last_answer(conn: Connection, conversation_id: ConversationId, *, before: Seq) -> Seq | None:
+    """The FAQ answer that was given last before seq `before`, if the contact has said nothing since."""
+    for row in conn.execute(_LAST_SAID, {"c": conversation_id, "before": before}):
+        if row.author == Author.CONTACT.value:
+            return None
+        if row.entry:
+            return Seq(row.seq)
+    return None
+
+
 def ratings(conn: Connection, conversation_id: ConversationId) -> dict[Seq, bool]:
     """The rated answers of a conversation by their seq: was each helpful?"""
     rows = conn.execute(

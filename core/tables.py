@@ -96,6 +96,7 @@ conversation = Table(
     Column("send_lease_until", Instant, nullable=False, server_default="0"),
     Column("language", Text, nullable=False, server_default=""),  # chosen by the consumer; "": detect per message
     Column("spoken", Text, nullable=False, server_default=""),  # of the last message whose language showed
+    Column("script", Text, nullable=False, server_default=""),  # Hans or Hant, of the last Chinese one that showed it
     Column("state", LargeBinary),  # the brain's, packed
     Column("visit_id", BigInteger),
     Column("last_at", Instant),
@@ -274,9 +275,13 @@ left_message = Table(
     _conversation(),
     Column("cause", Text, nullable=False, unique=True),
     Column("reason", Text, nullable=False, server_default="message"),  # message, or one of effects.REASONS
+    Column("role", Text, nullable=False, server_default="agent"),  # whom they ask for, one of effects.ROLES
     Column("state", Text, nullable=False, server_default="left"),  # asked, left, cancelled, done
     Column("text", Text, nullable=False),  # "" while nothing was left
     Column("contact", Text, nullable=False),
+    Column(
+        "facts", JSON
+    ),  # what the text was understood to be about: institution, amount in yuan, day; none if nothing
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     Column("done_by", Text),

@@ -21,10 +21,12 @@ from core.model import (
     Lease,
     MessageKind,
     Owner,
+    Script,
     Seq,
+    Tongue,
     Turn,
 )
-from core.tables import EPOCH, IS_OPEN, conversation, conversation_seq, inbox, message, visit
+from core.tables import EPOCH, IS_OPEN, IS_WAITING, conversation, conversation_seq, inbox, message, outbox, visit
 
 TAKE = 20  # open messages read with one lease; more are found by looking again after it
 FREE = EPOCH  # a lease that nobody holds
@@ -37,7 +39,13 @@ def buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
 
 
 _SAID_LAST = (
-    select(message.c.author, message.c.buttons)
+    select(
+        message.c.author,
+        message.c.buttons,
+        message.c.seq.in_(select(outbox.c.seq).where(outbox.c.conversation_id == bindparam("c"), IS_WAITING)).label(
+            "is_waiting"
+        ),
+    )
     .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
     .order_by(message.c.seq.desc())
     .limit(20)
@@ -47,12 +55,12 @@ _SAID_LAST = (
 def open_list(conn: Connection, conversation_id: ConversationId, *, before: int) -> tuple[Button, ...]:
     """The buttons that were offered last before seq `before`, if the contact has said nothing since; else none.
 
-    Once they spoke again, a number may mean anything.
+    Once they spoke again, a number may mean anything; and what has not gone out yet nobody can choose from.
     """
     for row in conn.execute(_SAID_LAST, {"c": conversation_id, "before": before}):
         if row.author == Author.CONTACT.value:
             break
-        if row.buttons:
+        if row.buttons and not row.is_waiting:
             return buttons(row.buttons)
     return ()
 
@@ -84,6 +92,7 @@ _FACTS = (
     conversation.c.owner,
     conversation.c.language,
     conversation.c.spoken,
+    conversation.c.script,
     conversation.c.state,
     conversation.c.visit_id,
     conversation.c.last_at,
@@ -147,8 +156,9 @@ def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any], offe
         fence=held.fence,
         epoch=held.epoch,
         owner=cast("Owner", held.owner),
-        language=cast("Language", held.language),
+        language=cast("Tongue", held.language),
         spoken=cast("Language", held.spoken),
+        script=cast("Script", held.script),
         state=held.state,
         visit=held.visit_id,
         last_at=held.last_at,
@@ -223,6 +233,7 @@ _AFTER_TURN = (
     .values(
         state=bindparam("state"),
         spoken=bindparam("spoken"),
+        script=bindparam("script"),
         visit_id=bindparam("visit"),
         last_at=bindparam("now", type_=_instant),
         hold_at=bindparam("hold", type_=_instant),
@@ -238,6 +249,7 @@ def finish(
     *,
     state: bytes | None,
     spoken: str,
+    script: str,
     outcome: str,
     parked: bool,
     until: datetime,
@@ -260,6 +272,7 @@ def finish(
             "f": held.fence,
             "state": state,
             "spoken": spoken,
+            "script": script,
             "visit": visit_id,
             "now": now,
             # A parked message is an outage still: one holding sentence per outage and conversation.
@@ -332,8 +345,9 @@ class Waiting:
     conversation: ConversationId
     channel: ChannelId
     text: str
-    language: Language | Literal[""]
+    language: Tongue | Literal[""]
     spoken: Language | Literal[""]
+    script: Script | Literal[""]
     language_hint: str
 
 
@@ -348,6 +362,7 @@ def waiting(conn: Connection, now: datetime, *, hold_after: timedelta, outage: t
             conversation.c.channel_id,
             conversation.c.language,
             conversation.c.spoken,
+            conversation.c.script,
             message.c.text,
         )
         .join(conversation, conversation.c.id == inbox.c.conversation_id)
@@ -366,6 +381,7 @@ def waiting(conn: Connection, now: datetime, *, hold_after: timedelta, outage: t
                 text=row.text,
                 language=row.language,
                 spoken=row.spoken,
+                script=row.script,
                 language_hint=row.language_hint,
             )
     return list(first.values())

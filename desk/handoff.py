@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from core.effects import REASONS
+from core.effects import REASONS, Role
 from core.model import ConversationId
 from core.tables import left_message
 
@@ -43,16 +43,35 @@ TRANSITIONS: Mapping[Event, Transition] = {
 }
 
 
-def ask(conn: Connection, which: ConversationId, *, cause: str, reason: str, now: datetime) -> None:
-    """Lets a conversation wait for a person; of two reasons the one that presses more is kept."""
-    kept = conn.execute(select(left_message.c.reason).where(_of(which), left_message.c.state == "asked")).scalar()
-    most = min((reason, kept), key=REASONS.index) if kept in REASONS else reason
-    _happen(conn, "ask", _of(which), which, cause=cause, now=now, reason=most)
+def ask(
+    conn: Connection, which: ConversationId, *, cause: str, reason: str, role: Role = "agent", now: datetime
+) -> None:
+    """Lets a conversation wait for a person; of two reasons the one that presses more is kept, and of whom they ask for
+    whoever is not just anybody."""
+    waits = (_of(which), left_message.c.state == "asked")
+    kept = conn.execute(select(left_message.c.reason, left_message.c.role).where(*waits)).one_or_none()
+    if kept is not None:
+        reason = min((reason, kept.reason), key=REASONS.index) if kept.reason in REASONS else reason
+        role = kept.role if role == "agent" else role
+    _happen(conn, "ask", _of(which), which, cause=cause, now=now, reason=reason, role=role)
 
 
-def leave(conn: Connection, which: ConversationId, *, cause: str, text: str, contact: str, now: datetime) -> None:
-    """Keeps a message for a person: as part of what the conversation waits for already, or as a request of its own."""
-    _happen(conn, "leave", _of(which), which, cause=cause, now=now, text=text, contact=contact)
+def leave(
+    conn: Connection,
+    which: ConversationId,
+    *,
+    cause: str,
+    text: str,
+    contact: str,
+    facts: Mapping[str, str] | None = None,
+    now: datetime,
+) -> None:
+    """Keeps a message for a person: as part of what the conversation waits for already, or as a request of its own.
+
+    `facts`: what the text was understood to be about, as in the effect.
+    """
+    known = dict(facts) if facts else None
+    _happen(conn, "leave", _of(which), which, cause=cause, now=now, text=text, contact=contact, facts=known)
 
 
 def cancel(conn: Connection, which: ConversationId, now: datetime) -> bool:

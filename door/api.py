@@ -70,9 +70,11 @@ class LeftOut(BaseModel):
     id: int
     conversation: str
     reason: str  # message, or why they wait for a person: emergency, fraud, complaint, case, asked, misses
+    role: str  # whom they ask for: agent (anybody), expert, leader
     state: str  # asked: nothing was left yet; left, cancelled, done
     text: str
     contact: str
+    facts: dict[str, str]  # what the text was understood to be about: institution, amount in yuan, day
     created_at: datetime
     done_at: datetime | None
     done_by: str | None
@@ -225,9 +227,11 @@ def page_of_left(conn: Connection, *, done: bool = False, after: int = 0, limit:
             id=row.id,
             conversation=row.conversation_id,
             reason=row.reason,
+            role=row.role,
             state=row.state,
             text=row.text,
             contact=row.contact,
+            facts=row.facts or {},
             created_at=row.created_at,
             done_at=row.done_at,
             done_by=row.done_by,

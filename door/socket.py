@@ -375,7 +375,10 @@ def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, L
         .join(conversation, conversation.c.id == conversation_seq.c.conversation_id)
         .where(conversation_seq.c.conversation_id == conversation_id)
     ).one_or_none()
-    return (row.n, row.language or None, questions.ratings(conn, conversation_id)) if row else (0, None, {})
+    if row is None:
+        return 0, None, {}
+    chosen: Language | None = "en" if row.language == "en" else "zh" if row.language else None
+    return row.n, chosen, questions.ratings(conn, conversation_id)
 
 
 def _ends(conn: Connection, conversations: Iterable[ConversationId]) -> dict[str, int]:

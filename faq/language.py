@@ -1,10 +1,14 @@
-"""Tells Chinese from English by the letters a message is written in."""
+"""Tells by its letters what a message is written in: Chinese and in which characters, English, or neither."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
+from typing import Literal
 
-from core.model import Language
+from core.model import Language, Locale, Script, Tongue
+from faq.folding import simplified_characters, traditional
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 # What carries Latin letters in any language: vault references, addresses, anything with a digit in it.
@@ -12,12 +16,104 @@ _NOT_WORDS = re.compile(r"⟦[^⟧]*⟧|https?://\S+|\S+@\S+|[^\s⟦]*\d[^\s⟦]
 _LETTERS = re.compile(r"[a-zA-Zａ-ｚＡ-Ｚ]+")
 # Short words that Chinese speakers type as they are; alone they say nothing about the language.
 _SHARED = frozenset({"ok", "okay", "td", "t", "n", "y", "app", "atm", "pos", "id", "sms", "vip", "qq", "pin", "bye"})
-LATIN_MAX = 512  # characters that are looked through for words; `_NOT_WORDS` takes time with the square of them
+# Words that names of products are not made of: one of them is enough to tell English from Chinese with a name in it.
+_ENGLISH_WORDS = """
+    a about account accounts address agent am amount an and any are ask at back balance bank be because borrow but by
+    call can cancel card cards cash change charge charged chat check chinese close closed code complain complaint
+    contact could credit debit deposit did do does doing done don't english expired fee fees file for forgot fraud from
+    full get give go good got had has have he hello help her here hey hi him his history hotline how human i if in
+    insurance interest is it know last leave lend limit list loan loans lost make manager may me menu message money
+    morning much my need new next no not number of off on one online open operator or other our out over password
+    payment people person phone please policy questions rate real record refund report rights say scam score send
+    service she should sorry start status still stolen stop talk tell thank thanks that the their them there they this
+    time to transfer unsubscribe up us use wait want was we were what when where which who why will with wrong yes you
+    your
+"""
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+NAME_MAX = 2  # words: so many may be a name that somebody types in the middle of Chinese
+LATIN_MAX = 512  # characters that are looked at; `_NOT_WORDS` takes time with the square of them
+_WORD_OF_OTHERS = re.compile(r"[^\W\d_]{2,}")
+# Scripts, as the names of their letters begin, that tell nothing against Chinese and English.
+_OUR_SCRIPTS = "CJK LATIN FULLWIDTH BOPOMOFO MODIFIER IDEOGRAPHIC KANGXI MASCULINE FEMININE"
+_OURS = frozenset(_OUR_SCRIPTS.split())
+_ALSO_CHINESE = str.maketrans("", "", "のノツシ")  # as ornaments
 
 
 def detect(text: str, fallback: Language) -> Language:
-    """Any Chinese character: zh; words in Latin letters: en; nothing that tells (digits, emoji, "ok"): `fallback`."""
-    if _HAN.search(text):
-        return "zh"
-    words = _LETTERS.findall(_NOT_WORDS.sub(" ", text[:LATIN_MAX]))
-    return "en" if any(word.lower() not in _SHARED for word in words) else fallback
+    """What `text` is written in; `fallback`, the language spoken so far, where it does not tell.
+
+    A few letters do not leave the language spoken so far: neither digits, emoji and "ok", nor one or two English words
+    that may be a name, nor some Chinese characters in an English sentence.
+    """
+    seen = text[:LATIN_MAX]
+    words = [word.lower() for word in _LETTERS.findall(unicodedata.normalize("NFKC", _NOT_WORDS.sub(" ", seen)))]
+    english = any(word in _ENGLISH for word in words)
+    if han := len(_HAN.findall(seen)) or bool(_HAN.search(text)):
+        is_term = fallback == "en" and english and len(words) > NAME_MAX and len(words) >= han
+        return "en" if is_term else "zh"
+    words = [word for word in words if word not in _SHARED]
+    if not words or (fallback == "zh" and not english and len(words) <= NAME_MAX):
+        return fallback
+    return "en"
+
+
+def is_other(text: str) -> bool:
+    """Is `text` in a language that is neither Chinese nor English, as far as its letters tell?
+
+    Kana, Hangul, Cyrillic, Arabic, Thai … tell, and so do several words with letters that English lacks; a language
+    that is written like English is taken for English (docs/decisions/0014).
+    """
+    seen = _NOT_WORDS.sub(" ", text[:LATIN_MAX]).translate(_ALSO_CHINESE)
+    if seen.isascii():
+        return False
+    words = _WORD_OF_OTHERS.findall(unicodedata.normalize("NFC", seen))
+    foreign = sum(_is_foreign(letter) for word in words for letter in word)
+    latin = sum(letter.isascii() for word in words for letter in word)
+    han = len(_HAN.findall(seen))
+    if foreign >= 2 and foreign > latin and foreign * 3 >= han:
+        return True
+    marked = [word for word in words if any("À" <= letter <= "ɏ" or "Ḁ" <= letter <= "ỿ" for letter in word)]
+    return not han and len(marked) >= 2 and len(marked) * 5 >= len(words)
+
+
+def script(text: str) -> Script | Literal[""]:
+    """The characters that `text` is written in: of those that only one of the two has, more tell; "" for as many."""
+    seen = text[:LATIN_MAX]
+    if not _HAN.search(seen):
+        return ""
+    simple, full = simplified_characters(seen), traditional(seen)
+    if not len(seen) == len(simple) == len(full):
+        return ""
+    hant = sum(a != b for a, b in zip(seen, simple, strict=True))
+    # What OpenCC would change may be at home in both, such as 后 and 里: Big5 has what goes with traditional ones.
+    hans = sum(a != b and not _is_in_big5(a) for a, b in zip(seen, full, strict=True))
+    return "Hant" if hant > hans else "Hans" if hans > hant else ""
+
+
+def script_of(tag: str) -> Script | Literal[""]:
+    """The characters that a language tag such as zh-Hant, zh_TW or zh-HK asks for, "" if it does not say."""
+    parts = set(tag.replace("_", "-").lower().split("-"))
+    if parts & {"hant", "tw", "hk", "mo"}:
+        return "Hant"
+    return "Hans" if parts & {"hans", "cn", "sg"} else ""
+
+
+def locale(chosen: Tongue | Literal[""], spoken: Language, written: Script | Literal[""]) -> Locale:
+    """What to answer in: as was `chosen`, else as is `spoken` and `written`."""
+    if (chosen or spoken) == "en":
+        return "en"
+    return "zh-Hant" if (script_of(chosen) or written) == "Hant" else "zh"
+
+
+@cache
+def _is_in_big5(character: str) -> bool:
+    try:
+        character.encode("big5")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _is_foreign(letter: str) -> bool:
+    return unicodedata.name(letter, "CJK").partition(" ")[0] not in _OURS

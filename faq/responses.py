@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.errors import ContentError
-from core.model import Button, Language, Rendered, Say
+from core.model import Button, Language, Locale, Rendered, Say
 from faq import teaching, texts, yamlfile
 from faq.entries import LANGUAGES, Content, Entry
 from faq.fields import NO_ARGS
+from faq.folding import traditional
 from faq.lessons import Lesson, Lessons
 from faq.routing import Routing
 from faq.teaching import Teacher, entry_button
@@ -29,25 +30,30 @@ NEEDED: dict[str, frozenset[str]] = {
     for key, args in {
         "greeting": "", "menu": "", "goodbye": "", "thanks": "", "bot_challenge": "", "smalltalk": "", "followed": "",
         "affirm": "", "deny": "",
-        "language.switched": "", "language.ask": "",
+        "language.switched": "", "language.ask": "", "language.other": "",
         "faq.ask_back": "", "faq.no_answer": "", "faq.none_of_these": "", "faq.expired": "",
         "faq.source": "basis checked_on", "faq.source_unreviewed": "basis checked_on",
-        "faq.next_step": "next_step", "faq.details": "",
+        "faq.next_step": "next_step", "faq.details": "", "answer.helped": "", "answer.missed": "",
         "hold": "", "parked": "", "afresh": "", "too_long": "", "system.unreadable": "",
         "attachment.received": "", "location.received": "",
         "leave_message.intro": "", "leave_message.ask_text": "", "leave_message.ask_contact": "",
         "leave_message.invalid_text": "", "leave_message.invalid_contact": "", "leave_message.done": "",
         "leave_message.cancelled": "", "leave_message.resume": "", "stop.nothing": "",
-        "leave_message.back": "", "leave_message.restart": "", "leave_message.corrected": "", "leave_message.draft": "",
+        "leave_message.back": "", "leave_message.restart": "", "leave_message.corrected": "",
+        "leave_message.about": "about", "leave_message.draft": "",
         "emergency": "", "fraud.now": "", "fraud.more": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
-        "person.how": "", "person.offer": "", "complaint.how": "", "status.how": "",
+        "person.how": "", "person.how.expert": "", "person.how.leader": "", "person.offer": "",
+        "complaint.how": "", "status.how": "",
         "case.supplement": "", "case.withdraw": "", "case.urge": "",
         "abuse.calm": "", "abuse.warning": "", "abuse.pause": "",
         **teaching.NEEDED,
     }.items()
 }  # fmt: skip
 
-MENU = "menu"  # the top of the menu; its pages are the sentences menu.<page>, and lead on by their buttons
+MENU = "menu"
+# Sentences with variants: the one named <key>.<value of the argument> is said in their place where there is one. The
+# pages of the menu are such variants, and lead on by their buttons.
+VARIED = {MENU: "page", "person.how": "role"}
 
 Args = Mapping[Language, Mapping[str, str]]  # the values of texts.SETTINGS_ARGS per language
 
@@ -151,7 +157,7 @@ def _is_payload(payload: str) -> bool:
 
 
 class Renderer:
-    """Turns what should be said into the words of one language, as of one day; pure and in memory."""
+    """Turns what should be said into the words of one language and script, as of one day; pure and in memory."""
 
     def __init__(
         self,
@@ -182,7 +188,7 @@ class Renderer:
             source=self._source,
         )
 
-    def render(self, say: Say, language: Language) -> Rendered:
+    def render(self, say: Say, locale: Locale) -> Rendered:
         """The words for `say`. An unknown key or entry, or a {name} without a value, is a ContentError.
 
         What comes in the middle of a lesson names its step as `lesson` and gets a button back to it.
@@ -191,9 +197,11 @@ class Renderer:
             raise ContentError("a say is exactly one of key, faq and text")
         if say.text:
             return Rendered(text=say.text)
+        language: Language = "en" if locale == "en" else "zh"
         words = self._said(say, language)
         back = self._teacher.resume(str(say.args.get("lesson", "")), language)
-        return replace(words, buttons=words.buttons + back) if back else words
+        words = replace(words, buttons=words.buttons + back)
+        return _in_traditional(words) if locale == "zh-Hant" else words
 
     def _said(self, say: Say, language: Language) -> Rendered:
         if say.faq:
@@ -202,18 +210,16 @@ class Renderer:
             return replace(words, buttons=words.buttons + lessons)
         if say.key == "faq.ask_back":
             return self._ask_back(say.args.get("choices"), language)
-        if say.key == MENU:
-            return self._sentence(self._page(str(say.args.get("page", "")), language), {}, language)
         if say.key == "lessons.list":
             return self._teacher.contents(str(say.args.get("step", "")), language)
         if say.key == "lesson.step":
             return self._teacher.step(str(say.args.get("step", "")), language)
-        return self._sentence(say.key, say.args, language)
+        return self._sentence(self._variant(say, language), say.args, language)
 
-    def _page(self, page: str, language: Language) -> str:
-        """The sentence that is the page of the menu; the menu itself where that page is gone."""
-        key = f"{MENU}.{page}"
-        return key if key in self._responses.sentences[language] else MENU
+    def _variant(self, say: Say, language: Language) -> str:
+        """The key of the variant that `say` asks for; its own where it asks for none, or for one that is gone."""
+        key = f"{say.key}.{say.args.get(VARIED[say.key], '')}" if say.key in VARIED else ""
+        return key if key in self._responses.sentences[language] else say.key
 
     def _sentence(self, key: str, args: Mapping[str, object], language: Language) -> Rendered:
         response = self._responses.sentences[language].get(key)
@@ -270,6 +276,12 @@ class Renderer:
         if found is None:
             raise ContentError(f"there is no FAQ entry {entry!r}")
         return found
+
+
+def _in_traditional(words: Rendered) -> Rendered:
+    """The same in traditional characters; what a button means and how an answer was found stay as they are."""
+    buttons = tuple(replace(button, title=traditional(button.title)) for button in words.buttons)
+    return replace(words, text=traditional(words.text), source=traditional(words.source), buttons=buttons)
 
 
 def _with_routes(args: Mapping[str, str], routing: Routing, language: Language) -> dict[str, str]:

@@ -58,6 +58,8 @@ class Turn:
     context: Mapping[str, Any]
     state: object  # as it was sent; bot.assistant.state reads it
     vector: tuple[float, ...] | None = None  # of the text, from the house's encoder
+    plain: str = ""  # the text in simplified characters, "" where it has none else
+    other_language: bool = False  # the text is in none of LANGUAGES
 
 
 def clean(text: str) -> str:
@@ -97,6 +99,8 @@ def read_turn(body: object) -> Turn:
         context=_object(raw, "context"),
         state=raw.get("state"),
         vector=None if vector is None else tuple(cast("list[float]", vector)),
+        plain=clean(_text(raw, "plain")[:TEXT_MAX]),
+        other_language=_flag(raw, "other_language"),
     )
 
 
@@ -128,6 +132,13 @@ def _text(raw: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
         return ""
     if not isinstance(value, str):
         raise BadField(name, "a text is expected")
+    return value
+
+
+def _flag(raw: Mapping[str, Any], name: str) -> bool:
+    value = raw.get(name, False)
+    if not isinstance(value, bool):
+        raise BadField(name, "true or false is expected")
     return value
 
 

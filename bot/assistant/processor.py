@@ -22,7 +22,7 @@ from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.storage import ModelMetadata
 from rasa.exceptions import ActionLimitReached
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import SessionStarted
+from rasa.shared.core.events import BotUttered, SessionStarted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.assistant import notf
@@ -96,12 +96,15 @@ class HonestProcessor(MessageProcessor):
         turn = message.turn
         house = {
             "language": turn.language,
+            "other_language": turn.other_language,
+            "plain": turn.plain,
             "vector": turn.vector,
             "hits_decision": turn.hits_decision,
             "hits": turn.hits,
             "form": tracker.active_loop_name or "",
             "asked": (tracker.get_slot(REQUESTED) or "") if tracker.active_loop_name else "",
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
+            "answered": _has_answered(tracker),
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})
         parsed = await super().parse_message(for_graph, tracker, only_output_properties)
@@ -138,6 +141,16 @@ class HonestProcessor(MessageProcessor):
         if failure:
             raise ActionFailed(f"{action.name()}: {type(failure[0]).__name__}: {failure[0]}"[:300]) from failure[0]
         return more
+
+
+def _has_answered(tracker: DialogueStateTracker) -> bool:
+    """Was the message before this one answered with an FAQ entry?"""
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            return False
+        if isinstance(event, BotUttered) and (event.data.get("custom") or {}).get("faq"):
+            return True
+    return False
 
 
 def _watched(run: Callable[..., Any], failure: list[Exception]) -> Callable[..., Any]:

@@ -248,8 +248,14 @@ def _show_queued(reveal: bool, limit: int, as_json: bool) -> None:
             dump(row)
         return
     left = "(nothing left yet)"
-    shown = ((r["id"], r["created_at"], r["reason"], r["conversation"], r["contact"], r["text"] or left) for r in rows)
-    table(["No.", "Since", "Why", "Conversation", "Contact", "Message"], shown, empty="Nobody waits for a person.")
+    named = ("id", "created_at", "reason", "role", "conversation", "contact")
+
+    def about(facts: Any) -> str:
+        return ", ".join(facts.values())
+
+    shown = ((*(r[name] for name in named), about(r["facts"]), r["text"] or left) for r in rows)
+    columns = ["No.", "Since", "Why", "Whom", "Conversation", "Contact", "About", "Message"]
+    table(columns, shown, empty="Nobody waits for a person.")
 
 
 def _reveal(texts: list[str], *, act: str, subjects: list[str]) -> list[str]:

@@ -15,6 +15,9 @@ from core import effects
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE = "⟦phone:abcdefghij⟧"
+METADATA = {"language": "zh", "now": "2026-11-21T17:00:00+00:00"}  # a Sunday in China already
+ABOUT = ("message_institution", "message_amount", "message_day")
+EMPTY = dict.fromkeys(("message_text", "message_contact", *ABOUT))
 
 
 def call(name: str, candidates: dict[str, Any] | None = None, **slots: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def call(name: str, candidates: dict[str, Any] | None = None, **slots: Any) -> d
         "tracker": {
             "sender_id": "t1",
             "slots": {"message_text": None, "message_contact": None, **slots},
-            "latest_message": {"text": "", "intent": {}, "entities": [], "metadata": {"language": "zh"}},
+            "latest_message": {"text": "", "intent": {}, "entities": [], "metadata": METADATA},
             "events": events,
             "paused": False,
             "followup_action": None,
@@ -52,7 +55,7 @@ def slots(result: dict[str, Any]) -> dict[str, Any]:
     return {e["name"]: e["value"] for e in result["events"] if e["event"] == "slot"}
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", ["zh", "en", "zh-Hant", "zh-Hans"])
 async def test_a_language_is_set_by_an_effect(language: str) -> None:
     result = await actions.execute(call("action_set_language", turn_language=language))
     assert asked(result) == [effects.SetLanguage(language=language)]  # type: ignore[arg-type]
@@ -69,7 +72,15 @@ async def test_a_finished_message_is_an_effect_and_its_slots_are_emptied() -> No
     given = {"message_text": " 多扣了年费 ", "message_contact": PHONE}
     result = await actions.execute(call("action_submit_message", None, **given))
     assert asked(result) == [effects.LeaveMessage(text="多扣了年费", contact=PHONE)]
-    assert slots(result) == {"message_text": None, "message_contact": None}
+    assert slots(result) == EMPTY
+
+
+async def test_what_a_message_is_about_goes_with_it() -> None:
+    given = {"message_text": "建行多扣了年费", "message_contact": PHONE, "message_institution": "中国建设银行"}
+    result = await actions.execute(call("action_submit_message", None, **given, message_amount="20.00"))
+    assert asked(result) == [
+        effects.LeaveMessage(text="建行多扣了年费", contact=PHONE, institution="中国建设银行", amount="20.00")
+    ]
 
 
 @pytest.mark.parametrize("given", [{}, {"message_text": "多扣了年费"}, {"message_contact": PHONE, "message_text": " "}])
@@ -80,7 +91,7 @@ async def test_an_unfinished_message_is_an_error(given: dict[str, Any]) -> None:
 
 async def test_a_dropped_message_is_forgotten_in_silence() -> None:
     result = await actions.execute(call("action_drop_message", message_text="多扣了年费"))
-    assert slots(result) == {"message_text": None, "message_contact": None}
+    assert slots(result) == EMPTY
     assert result["responses"] == []
 
 
@@ -98,6 +109,24 @@ async def test_a_text_without_words_is_refused(text: Any) -> None:
     result = await actions.execute(call("validate_leave_message", {"message_text": text}))
     assert slots(result)["message_text"] is None
     assert said(result) == ["leave_message.invalid_text"]
+
+
+async def test_what_a_text_is_about_is_kept_and_read_back() -> None:
+    text = "昨天建行多扣了我二十元"
+    result = await actions.execute(call("validate_leave_message", {"message_text": text}, message_day="2020-01-01"))
+    kept = slots(result)
+    assert [kept[name] for name in ABOUT] == ["中国建设银行", "20.00", "2026-11-21"]
+    assert result["responses"][0]["custom"] == {
+        "key": "leave_message.about",
+        "args": {"about": "中国建设银行，20元，11月21日"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"), [("建行多扣了", 1), ("昨天多扣了二十元", 1), ("多扣了二十元", 0), ("昨天多扣了", 0)]
+)
+async def test_one_amount_or_day_alone_is_not_read_back(text: str, heard: int) -> None:
+    assert len(said(await actions.execute(call("validate_leave_message", {"message_text": text})))) == heard
 
 
 async def test_a_phone_in_the_text_is_the_contact() -> None:
@@ -119,6 +148,9 @@ GOOD = [
     "59832909",
     "就在这里",
     "here please",
+    "WeChat: zhangsan",
+    "my line id is anna",
+    "0351 8765 432",
 ]
 BAD = [
     None,
@@ -130,6 +162,8 @@ BAD = [
     "⟦id-card⟧",
     "⟦bank-card⟧",
     "我的卡 ⟦bank-card⟧",
+    "are you still there",
+    "what for",
     "a" * 101,
     12345678,
 ]

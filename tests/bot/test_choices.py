@@ -36,9 +36,18 @@ def heard(house: House) -> tuple[str, str]:
 )
 async def test_a_number_presses_its_button(house: House, channel: ChannelId, typed: str, step: str) -> None:
     house.brain.answer = lambda turn: LIST
-    await house.answer("学习", channel=channel)
+    accepted = await house.hear("学习", channel=channel)
+    await house.turns.drain(accepted.conversation)
+    await house.send(accepted.conversation)
     await house.answer(typed, channel=channel)
     assert heard(house) == ("payload", f'/lesson{{"step":"{step}"}}')
+
+
+async def test_a_number_typed_before_the_list_went_out_is_a_message(house: House) -> None:
+    house.brain.answer = lambda turn: LIST
+    await house.answer("学习", channel=HOOK)
+    await house.answer("1", channel=HOOK)
+    assert heard(house) == ("text", "")
 
 
 @pytest.mark.parametrize("typed", ["10", "99", "第10个"])

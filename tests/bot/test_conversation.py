@@ -13,10 +13,20 @@ from sqlalchemy import func, select, update
 from bot import reflexes
 from bot.brain import BrainClient
 from bot.conversation import Account, Conversations, Limits
-from core import outbox, retry
+from core import outbox, questions, retry
 from core.inbox import Accepted, Inbox
 from core.live import Live
-from core.model import Author, Capabilities, ChannelId, ConversationId, Inbound, MessageKind, Rendered
+from core.model import (
+    Author,
+    Capabilities,
+    ChannelId,
+    ConversationId,
+    DeliveryState,
+    Inbound,
+    MessageKind,
+    Rendered,
+    Seq,
+)
 from core.outbox import Line
 from core.store import Store
 from core.tables import alarm, conversation, effect, left_message
@@ -69,6 +79,17 @@ class House:
         accepted = await self.hear(text, **more)  # type: ignore[arg-type]
         await self.turns.drain(accepted.conversation)
         return await self.lines(accepted.conversation, after=accepted.seq)
+
+    async def send(self, conversation_id: ConversationId) -> None:
+        """What waits in the outbox goes out."""
+        held = await self.store.write(
+            lambda conn: outbox.claim(conn, conversation_id, self.clock(), seconds=5, resend_unknown=True)
+        )
+        sent = outbox.Outcome(state=DeliveryState.SENT)
+        while held is not None:
+            held = await self.store.write(
+                lambda conn, held=held: outbox.settle(conn, held, sent, self.clock(), seconds=5)
+            )
 
     async def lines(self, conversation_id: ConversationId, after: int = 0) -> list[Line]:
         return await self.store.read(lambda conn: outbox.transcript(conn, conversation_id, after=after))
@@ -220,6 +241,36 @@ async def test_who_waits_for_a_person_stays_there_while_the_bot_goes_on_helping(
     house.brain.answer = lambda turn: say("leave_message.done", effects=[left])
     await house.answer("13912345678")
     assert await waiting() == [("misses", "left", "请回电")]
+
+
+async def test_a_request_says_whom_it_asks_for_and_what_the_message_is_about(house: House) -> None:
+    waits = {"name": "hand_off", "reason": "asked", "role": "leader"}
+    house.brain.answer = lambda turn: say("person.how", effects=[waits])
+    await house.answer("我要见你们领导")
+    left = {"name": "leave_message", "text": "请回电", "contact": "⟦phone:abc⟧", "institution": "中国建设银行"}
+    house.brain.answer = lambda turn: say("leave_message.done", effects=[left])
+    await house.answer("13912345678")
+    row = await house.store.read(lambda conn: conn.execute(select(left_message)).one())
+    assert (row.role, row.facts) == ("leader", {"institution": "中国建设银行"})
+
+
+@pytest.mark.parametrize(("helpful", "kept"), [("yes", True), ("no", False)])
+async def test_a_word_on_an_answer_is_a_rating_of_it(house: House, helpful: str, kept: bool) -> None:
+    async def ratings(which: ConversationId) -> dict[Seq, bool]:
+        return dict(await house.store.read(lambda conn: questions.ratings(conn, which)))
+
+    rate = {"name": "rate", "helpful": helpful}
+    house.brain.answer = lambda turn: say("answer.helped", effects=[rate])
+    accepted = await house.hear("有用")
+    await house.turns.drain(accepted.conversation)
+    assert await ratings(accepted.conversation) == {}  # nothing was answered yet
+    house.brain.answer = lambda turn: say(say=[{"faq": "F22"}])
+    [answer] = await house.answer("怎么查自己的信用报告？")
+    house.brain.answer = lambda turn: say("answer.helped", effects=[rate])
+    await house.answer("有用")
+    assert await ratings(accepted.conversation) == {answer.seq: kept}
+    await house.answer("谢谢")  # something was said since: not about the answer any more
+    assert await ratings(accepted.conversation) == {answer.seq: kept}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ BAD_FIELDS = [
     ("a channel that is a text", GOOD | {"channel": "web"}, "channel"),
     ("a context that is a list", GOOD | {"context": []}, "context"),
     ("attachments that are an object", GOOD | {"attachments": {}}, "attachments"),
+    ("a plain text that is a number", GOOD | {"plain": 7}, "plain"),
+    ("another language in words", GOOD | {"other_language": "yes"}, "other_language"),
     ("a vector of words", GOOD | {"vector": ["a"]}, "vector"),
     ("a vector that is not finite", GOOD | {"vector": [float("nan")]}, "vector"),
     ("an unknown decision", GOOD | {"hits_decision": "perhaps"}, "hits_decision"),

@@ -11,7 +11,7 @@ from tests.brain.house import ActionListener, Child, press, said
 Step = tuple[str | dict[str, Any], list[str], list[tuple[str, str]]]  # typed or pressed, heard, effects with reasons
 
 FORM = ["leave_message.intro", "leave_message.ask_text"]
-STORY = {"zh": "银行上周三多扣了我二十元年费", "en": "the bank took twenty yuan too much last Friday"}
+STORY = {"zh": "柜台的人一直不肯给我办业务", "en": "the branch kept my passbook and gave no reason"}
 
 
 @pytest.fixture(autouse=True)

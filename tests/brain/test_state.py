@@ -56,7 +56,8 @@ def test_an_open_form_outlives_the_turns_that_opened_it(brain: Child) -> None:
         state = answer["state"]
     assert len(messages(state)) == TURNS_KEPT
     done = brain.turn(PHONE, state=state)
-    assert done["effects"] == [{"name": "leave_message", "text": "银行多扣了我二十元年费", "contact": PHONE}]
+    left = {"text": "银行多扣了我二十元年费", "contact": PHONE, "amount": "20.00"}
+    assert done["effects"] == [{"name": "leave_message"} | left]
 
 
 def test_the_same_digression_again_and_again_leaves_the_same_state(brain: Child) -> None:

@@ -171,6 +171,7 @@ def test_what_people_left_is_shown_with_references_until_somebody_reveals_it_whi
 
     def leave(conn: Connection) -> None:
         message = {"cause": "1:0", "text": "请回电", "contact": masked.text, "created_at": NOON}
+        message |= {"role": "leader", "facts": {"institution": "中国建设银行", "amount": "20.00"}}
         conn.execute(insert(left_message).values(conversation_id=conversation, **message))
         sealed = {"ref": hidden.ref, "kind": hidden.kind, "fingerprint": hidden.fingerprint, "sealed": hidden.sealed}
         conn.execute(insert(secret).values(conversation_id=conversation, created_at=NOON, **sealed))
@@ -178,7 +179,10 @@ def test_what_people_left_is_shown_with_references_until_somebody_reveals_it_whi
     in_ledger(kept, leave)
     row = json.loads(kept.run("conversations", "--queued", "--json").stdout)
     assert (row["text"], row["contact"], row["conversation"]) == ("请回电", f"⟦phone:{hidden.ref}⟧", conversation)
-    assert "13812345678" not in kept.run("conversations", "--queued").stdout
+    assert (row["role"], row["facts"]) == ("leader", {"institution": "中国建设银行", "amount": "20.00"})
+    shown = kept.run("conversations", "--queued").stdout
+    assert "13812345678" not in shown
+    assert "leader" in shown
     revealed = kept.run("conversations", "--queued", "--reveal", "--json")
     assert json.loads(revealed.stdout)["contact"].endswith("13812345678")
     acts = in_ledger(kept, lambda conn: [r.act for r in conn.execute(select(audit))])

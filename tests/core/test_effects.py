@@ -7,15 +7,22 @@ from typing import Any
 import pytest
 
 from core import effects
-from core.effects import REASONS, Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, SetLanguage
+from core.effects import REASONS, ROLES, Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, Rate, SetLanguage
 
 GOOD: list[tuple[dict[str, Any], Effect]] = [
     ({"name": "set_language", "language": "en"}, SetLanguage(language="en")),
     ({"name": "leave_message", "text": "x", "contact": "y"}, LeaveMessage(text="x", contact="y")),
+    ({"name": "set_language", "language": "zh-Hant"}, SetLanguage(language="zh-Hant")),
+    (
+        {"name": "leave_message", "text": "x", "contact": "y", "institution": "中国银行", "day": "2026-11-18"},
+        LeaveMessage(text="x", contact="y", institution="中国银行", day="2026-11-18"),
+    ),
+    ({"name": "rate", "helpful": "no"}, Rate(helpful="no")),
     ({"name": "alert", "reason": "fraud"}, Alert(reason="fraud")),
     ({"name": "cancel_hand_off"}, CancelHandOff()),
     ({"name": "opt_out"}, OptOut()),
     *(({"name": "hand_off", "reason": reason}, HandOff(reason=reason)) for reason in REASONS),
+    *(({"name": "hand_off", "reason": "asked", "role": role}, HandOff(reason="asked", role=role)) for role in ROLES),
 ]
 
 
@@ -33,6 +40,9 @@ def test_an_effect_is_read(raw: dict[str, Any], effect: Effect) -> None:
         ({"name": "hand_off", "reason": "boredom"}, "unknown reason 'boredom'"),
         ({"name": "hand_off", "reason": 7}, "every field is a text"),
         ({"name": "hand_off", "reason": "asked", "seat": "x"}, "seat"),
+        ({"name": "hand_off", "reason": "asked", "role": "king"}, "unknown role 'king'"),
+        ({"name": "rate", "helpful": "maybe"}, "helpful is yes or no"),
+        ({"name": "rate"}, "helpful"),
         ({"name": "cancel_hand_off", "reason": "asked"}, "reason"),
         ({"name": "set_language", "language": "fr"}, "unknown language 'fr'"),
         ({"name": "leave_message", "text": "x"}, "contact"),

@@ -42,7 +42,15 @@ async def take(store: Store, accepted: Accepted, clock: Clock) -> Lease | None:
 
 
 async def finish(store: Store, held: Lease, clock: Clock, n: int = 0, **different: object) -> int:
-    values = {"state": b"s", "spoken": "zh", "outcome": "greet", "parked": False, "until": FREE, "now": clock()}
+    values = {
+        "state": b"s",
+        "spoken": "zh",
+        "script": "Hans",
+        "outcome": "greet",
+        "parked": False,
+        "until": FREE,
+        "now": clock(),
+    }
     return await store.write(lambda conn: turns.finish(conn, held, held.turns[n], **(values | different)))  # type: ignore[arg-type]
 
 

@@ -238,6 +238,11 @@ async def test_a_list_is_open_until_the_contact_speaks_again(
         return [button.payload for button in found]
 
     await put(store, accepted, clock, "选一个")  # seq 2
+    assert await offered(before=3) == []  # nobody has seen it yet
+    held = await claim(store, accepted, clock)
+    assert held is not None
+    assert await offered(before=3) == []
+    await settle(store, held, SENT, clock)
     assert await offered(before=2) == []
     assert await offered(before=3) == ["/ok"]
     inbound = Inbound(sender="+8613912345678", external_id="m2", text="谢谢")

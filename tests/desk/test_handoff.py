@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, select
 
+from core.effects import Role
 from core.inbox import Inbox
 from core.model import ChannelId, ConversationId, Inbound
 from core.store import Store
@@ -73,6 +74,35 @@ async def test_asking_twice_is_one_request_with_the_reason_that_presses_more(
         await store.write(lambda conn, n=n, r=reason: handoff.ask(conn, which, cause=f"{n}:0", reason=r, now=NOON))  # type: ignore[misc]
     [row] = await rows(store)
     assert (row.state, row.reason, row.text, row.cause) == ("asked", "fraud", "", "0:0")
+
+
+@pytest.mark.parametrize(
+    ("roles", "kept"),
+    [
+        (["agent"], "agent"),
+        (["expert"], "expert"),
+        (["agent", "leader"], "leader"),
+        (["leader", "agent"], "leader"),
+        (["expert", "leader"], "leader"),
+        (["leader", "expert"], "expert"),
+    ],
+)
+async def test_whom_they_ask_for_is_kept(store: Store, which: ConversationId, roles: list[Role], kept: Role) -> None:
+    for n, role in enumerate(roles):
+        await store.write(
+            lambda conn, n=n, role=role: handoff.ask(conn, which, cause=f"{n}:0", reason="asked", role=role, now=NOON)  # type: ignore[misc]
+        )
+    await store.write(step("leave", which))
+    assert [row.role for row in await rows(store)] == [kept]
+
+
+async def test_what_a_message_is_about_is_kept_beside_it(store: Store, which: ConversationId) -> None:
+    facts = {"institution": "中国建设银行", "amount": "20.00"}
+    await store.write(
+        lambda conn: handoff.leave(conn, which, cause="1:0", text="x", contact="y", facts=facts, now=NOON)
+    )
+    await store.write(step("leave", which, 2))
+    assert [row.facts for row in await rows(store)] == [facts, None]
 
 
 async def test_what_is_left_belongs_to_what_was_asked_for(store: Store, which: ConversationId) -> None:

@@ -291,13 +291,20 @@ async def test_the_small_frames_are_answered_or_taken(running: Running) -> None:
         await one.next("pong")
 
 
-async def test_a_language_that_was_chosen_stays(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "hinted", "shown"), [("en", "zh", "en"), ("zh", "en", "zh"), ("zh-Hant", "en", "zh")]
+)
+async def test_a_language_that_was_chosen_stays(
+    running: Running, chosen: str, hinted: Language, shown: Language
+) -> None:
     async with tab(running) as one:
-        await one.hello(language="zh")
+        await one.hello(language=hinted)
         await one.next("msg")
-        await running.house.store.write(lambda conn: conn.execute(update(conversation).values(language="en")) and None)
+        await running.house.store.write(
+            lambda conn: conn.execute(update(conversation).values(language=chosen)) and None
+        )
     async with tab(running) as again:
-        assert (await again.hello(one.token, language="zh"))["language"] == "en"
+        assert (await again.hello(one.token, language=hinted))["language"] == shown
 
 
 # Bad input --------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from core.model import Language
-from faq.language import detect
+from core.model import Language, Locale, Script, Tongue
+from faq.language import detect, is_other, locale, script, script_of
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,124 @@ def test_a_long_message_is_told_as_soon_as_a_short_one(char: str) -> None:
     started = time.process_time()
     detect(char * 100_000, "zh")  # the longest that can be set; with the square of its length it would take minutes
     assert time.process_time() - started < 0.5
+
+
+NAMES = ["Alipay", "Apple Pay", "VISA", "ok thx", "WeChat", "ICBC"]
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_a_name_or_two_words_of_slang_do_not_leave_chinese(text: str) -> None:
+    assert detect(text, "zh") == "zh"
+
+
+@pytest.mark.parametrize("text", ["hello", "my card", "help", "How much?", "credit report", "what is Alipay"])
+def test_english_words_leave_chinese(text: str) -> None:
+    assert detect(text, "zh") == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How do I check my 征信 report", "en"),
+        ("what does 存款保险 cover please", "en"),
+        ("我的 card 被吞了 please help", "zh"),
+        ("what is 征信", "zh"),
+        ("你好", "zh"),
+    ],
+)
+def test_a_chinese_term_does_not_leave_an_english_sentence(text: str, language: Language) -> None:
+    assert detect(text, "en") == language
+    assert detect(text, "zh") == "zh"
+
+
+OTHERS = [
+    "口座を開設したいです",
+    "カードを紛失しました",
+    "계좌를 어떻게 개설하나요",
+    "Как открыть счёт в банке?",
+    "كيف أفتح حسابا",
+    "ฉันต้องการเปิดบัญชี",
+    "मुझे खाता खोलना है",
+    "איך פותחים חשבון",
+    "Tôi muốn mở tài khoản ngân hàng",
+    "¿Cómo puedo abrir una cuenta aquí?",
+    "Я потерял карту Visa",
+]
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_letters_tell_a_third_language(text: str) -> None:
+    assert is_other(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我的卡丢了",
+        "我的銀行卡丟了",
+        "我の卡丢了",
+        "我在ロッテ免税店刷卡被多扣了",
+        "Сбербанк card does not work",
+        "I went to a café with my fiancé yesterday to talk about the loan",
+        "how much is insured",
+        "(´Д｀)",
+        "ಠ_ಠ",
+        "Ω",
+        "ok",
+        "12363",
+        "😀",
+        "⟦phone:abcdefghij⟧",
+        "",
+        "\ud800",
+    ],
+)
+def test_a_few_foreign_letters_are_no_third_language(text: str) -> None:
+    assert not is_other(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("我的銀行卡被凍結了", "Hant"),
+        ("點樣投訴", "Hant"),
+        ("我要查徵信", "Hant"),
+        ("我的银行卡被冻结了", "Hans"),
+        ("我叫陳小明，我的银行卡丢了", "Hans"),
+        ("我叫陈小明，我要投訴銀行亂收費", "Hant"),
+        ("你好", ""),
+        ("皇后大道", ""),
+        ("里面", ""),
+        ("hello", ""),
+        ("", ""),
+        ("\ud800", ""),
+    ],
+)
+def test_characters_tell_the_script(text: str, found: str) -> None:
+    assert script(text) == found
+
+
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [("zh-Hant", "Hant"), ("zh_TW", "Hant"), ("zh-HK", "Hant"), ("zh-Hans-SG", "Hans"), ("zh_CN", "Hans"),
+     ("zh", ""), ("en", ""), ("", "")],
+)  # fmt: skip
+def test_a_platforms_tag_may_tell_the_script(tag: str, found: str) -> None:
+    assert script_of(tag) == found
+
+
+@pytest.mark.parametrize(
+    ("chosen", "spoken", "written", "shown"),
+    [
+        ("", "zh", "", "zh"),
+        ("", "zh", "Hant", "zh-Hant"),
+        ("", "en", "Hant", "en"),
+        ("zh", "en", "Hant", "zh-Hant"),
+        ("zh-Hant", "zh", "Hans", "zh-Hant"),
+        ("zh-Hans", "zh", "Hant", "zh"),
+        ("en", "zh", "Hant", "en"),
+    ],
+)
+def test_what_was_chosen_comes_before_what_is_written(
+    chosen: Tongue, spoken: Language, written: Script, shown: Locale
+) -> None:
+    assert locale(chosen, spoken, written) == shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.model import Button, Language, Say
 from core.settings import Settings
 from faq import entries, responses, routing
 from faq.entries import LANGUAGES
+from faq.folding import traditional
 from faq.responses import FOLDER, NEEDED, Args, Renderer
 from tests.faq.folder import CONTENT, edit, make
 
@@ -24,6 +26,7 @@ OURS = responses.load(CONTENT / FOLDER, ROUTES.names)
 ENTRIES = entries.load(CONTENT)
 
 
+@cache
 def renderer(folder: Path = CONTENT, today: date = TODAY) -> Renderer:
     return Renderer(entries.load(folder), responses.load(folder / FOLDER, ROUTES.names), ARGS, today, routing=ROUTES)
 
@@ -100,6 +103,53 @@ def test_every_sentence_comes_out_whole(key: str, language: Language) -> None:
     for button in said.buttons:
         assert button.title
         assert button.payload.startswith("/")
+
+
+def left_simplified(text: str) -> set[str]:
+    """Characters that only simplified writing has."""
+    return {one for one in text if traditional(one) != one and not one.encode("big5", "ignore")}
+
+
+@pytest.mark.parametrize("key", sorted(set(OURS.sentences["zh"]) - {"lesson.step"}))
+def test_every_sentence_comes_out_in_traditional_characters_too(key: str) -> None:
+    given = {name: f"<{name}>" for name in NEEDED.get(key, ())}
+    choices = {"choices": ["F22", "F77"]} if key == "faq.ask_back" else {}
+    say = Say(key=key, args=given | choices)
+    said, simplified = renderer().render(say, "zh-Hant"), renderer().render(say, "zh")
+    assert not left_simplified(said.text + "".join(button.title for button in said.buttons))
+    assert [button.payload for button in said.buttons] == [button.payload for button in simplified.buttons]
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES.entries))
+def test_every_answer_comes_out_in_traditional_characters_too(entry: str) -> None:
+    say = Say(faq=entry, args={"details": "yes"})
+    said, simplified = renderer().render(say, "zh-Hant"), renderer().render(say, "zh")
+    assert not left_simplified(said.text + said.source)
+    assert (said.entry, said.entry_version) == (simplified.entry, simplified.entry_version)
+
+
+@pytest.mark.parametrize(
+    ("simple", "full"),
+    [
+        ("《个人信息保护法》", "《個人信息保護法》"),  # a law keeps its name
+        ("请通知发卡银行", "請通知發卡銀行"),
+        ("写明想问专家什么", "寫明想問專家什麼"),
+        ("征信报告有错，请回复“0”", "徵信報告有錯，請回覆“0”"),
+        ("⟦phone:abcdefghij⟧", "⟦phone:abcdefghij⟧"),
+        ("\ud800", "?"),
+    ],
+)
+def test_traditional_characters_change_no_words(simple: str, full: str) -> None:
+    assert traditional(simple) == full
+
+
+@pytest.mark.parametrize("role", ["expert", "leader"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whom_somebody_asks_for_is_said(role: str, language: Language) -> None:
+    said = renderer().render(Say(key="person.how", args={"role": role}), language)
+    anybody = renderer().render(Say(key="person.how"), language)
+    assert said == renderer().render(Say(key=f"person.how.{role}"), language) != anybody
+    assert renderer().render(Say(key="person.how", args={"role": "gone"}), language) == anybody
 
 
 MENU = re.compile(r'/menu(?:\{"page":"(\w+)"\})?')

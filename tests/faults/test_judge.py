@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from bot.apply import Plan, apply, pack, unpack
+from bot.tongues import Spoken
 from core import effects, turns
 from core.inbox import Inbox
 from core.model import ChannelId, ConversationId, Inbound, Rendered
@@ -48,7 +49,7 @@ async def answered(store: Store, vault: Vault, clock: Clock, number: int) -> Con
         say=tuple(Rendered(text="好") for _ in said["say"]),
         effects=tuple(effects.read(e) for e in said["effects"]),
         state=pack(orjson.dumps(said["state"])),
-        spoken="zh",
+        spoken=Spoken(chosen="", language="zh", script="Hans"),
         outcome="bench",
     )
     await store.write(lambda conn: apply(conn, held, held.turns[0], plan, live=True, until=FREE, now=clock()) and None)
