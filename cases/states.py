@@ -98,8 +98,9 @@ TRANSITIONS: Mapping[Act, Transition] = {
     Act.FORWARD: _from(S.ACCEPTED, to=S.FORWARDED, needs=("institution_id",)),
     Act.HANDLE: _from(S.ACCEPTED, to=S.OWN_HANDLING),
     Act.START: _from(S.FORWARDED, S.FAILED, to=S.IN_PROGRESS),
-    Act.EXTEND: _from(S.IN_PROGRESS, S.EXTENDED, to=S.EXTENDED, needs=("total", "approver", "reason")),
-    Act.PAUSE: _from(S.IN_PROGRESS, S.EXTENDED, to=S.PAUSED, needs=("reason",)),
+    # The consumer is told of a longer time and of one that does not count (R6, R13): `text` is what they were told.
+    Act.EXTEND: _from(S.IN_PROGRESS, S.EXTENDED, to=S.EXTENDED, needs=("total", "approver", "reason", "text")),
+    Act.PAUSE: _from(S.IN_PROGRESS, S.EXTENDED, to=S.PAUSED, needs=("reason", "text")),
     Act.RESUME: _from(S.PAUSED, to=S.IN_PROGRESS),
     Act.MEDIATE: _from(S.ACCEPTED, S.IN_PROGRESS, S.EXTENDED, to=S.MEDIATION),
     Act.AGREE: _from(S.MEDIATION, to=S.AGREED, needs=("text",)),
@@ -190,8 +191,14 @@ def clocks(before: State | None, after: State, track: str) -> tuple[tuple[str, .
     """The rules whose clocks start and those whose are met when a case of this track goes from one state to another."""
     entered = [phase for phase in PHASES if after in phase.states and before not in phase.states]
     left = [phase for phase in PHASES if before in phase.states and after not in phase.states]
-    return tuple(_rule(phase, track) for phase in entered), tuple(_rule(phase, track) for phase in left)
+    return tuple(rule_of(phase, track) for phase in entered), tuple(rule_of(phase, track) for phase in left)
 
 
-def _rule(phase: Phase, track: str) -> str:
+def house_rule(rule: str) -> str:
+    """The limit that takes the place of one whose law is not in force: our own for the same phase, if we have one."""
+    return next((phase.rules[ANY] for phase in PHASES if rule in phase.rules.values()), rule)
+
+
+def rule_of(phase: Phase, track: str) -> str:
+    """The rule that measures this stretch of a case of that track."""
     return phase.rules.get(track, phase.rules[ANY])

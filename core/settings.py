@@ -173,6 +173,16 @@ class Settings(BaseSettings):
     lease_seconds: float = _seconds(10.0, "A worker silent for longer than this loses its conversation.", high=300)
     idle_visit_minutes: int = _setting(60, "A visit ends after this much silence.", unit="minutes", low=1, high=10_080)
 
+    # The register
+    attachment_bytes: int = _setting(
+        10_485_760, "The largest file that is kept with a case.", unit="bytes", low=1024, high=67_108_864
+    )
+    scan_command: Annotated[str, AfterValidator(checks.command)] = _setting(
+        "",
+        "Command that scans such a file on its standard input and ends with 0, or with 1 if it found something, as"
+        " clamdscan - does; none: files count as not scanned.",
+    )
+
     # What people on duty see
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = _setting(
         "INFO", "The least that is logged."

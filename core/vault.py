@@ -49,12 +49,34 @@ class Masked:
     secrets: tuple[Secret, ...] = ()
 
 
+class Seal:
+    """Enciphers with one key; what is sealed opens only under the same `context`, which says where it belongs."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def close(self, plain: bytes, *, context: str) -> bytes:
+        """`plain` enciphered."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return SEAL_VERSION + nonce + self._cipher.encrypt(nonce, plain, _utf8(context))
+
+    def open(self, sealed: bytes, *, context: str) -> bytes:
+        """What was sealed; VaultError if another key, another context or damage stands in the way."""
+        version, nonce, cipher = sealed[:1], sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        if version != SEAL_VERSION or len(nonce) != NONCE_BYTES:
+            raise VaultError("this value was not sealed by this version of the house")
+        try:
+            return self._cipher.decrypt(nonce, cipher, _utf8(context))
+        except InvalidTag:
+            raise VaultError from None
+
+
 class Vault:
     """Hides personal data with two keys of its own: one only hashes, one only seals."""
 
     def __init__(self, *, hash_key: bytes, seal_key: bytes) -> None:
         self._hash_key = hash_key
-        self._seal = AESGCM(seal_key)
+        self._seal = Seal(seal_key)
 
     @classmethod
     def open(cls, path: Path) -> Vault:
@@ -119,18 +141,11 @@ class Vault:
 
     def seal(self, plain: str, *, context: str) -> bytes:
         """`plain` enciphered so that it opens only under the same `context`, which says where it belongs."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return SEAL_VERSION + nonce + self._seal.encrypt(nonce, _utf8(plain), _utf8(context))
+        return self._seal.close(_utf8(plain), context=context)
 
     def unseal(self, sealed: bytes, *, context: str) -> str:
         """What was sealed; VaultError if another key, another context or damage stands in the way."""
-        version, nonce, cipher = sealed[:1], sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
-        if version != SEAL_VERSION or len(nonce) != NONCE_BYTES:
-            raise VaultError("this value was not sealed by this version of the house")
-        try:
-            return self._seal.decrypt(nonce, cipher, _utf8(context)).decode("utf-8", "surrogatepass")
-        except InvalidTag:
-            raise VaultError from None
+        return self._seal.open(sealed, context=context).decode("utf-8", "surrogatepass")
 
     # Masking --------------------------------------------------------------------------------------------------------
 

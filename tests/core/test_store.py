@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+import cases.tables  # noqa: F401  (the register's tables stand beside the ledger's)
 from core import store as stores
 from core.errors import LedgerBusy, SettingsError
 from core.store import Store, migrate
@@ -88,7 +89,9 @@ async def test_closing_commits_what_was_queued(ledger_url: str) -> None:
 
 async def test_the_migrations_lead_to_exactly_the_tables(store: Store) -> None:
     def difference(conn: Connection) -> list[object]:
-        return compare_metadata(MigrationContext.configure(conn), metadata)
+        # The index of words is a table of each database's own kind, which no definition of ours covers.
+        ours = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("case_words")}
+        return compare_metadata(MigrationContext.configure(conn, opts=ours), metadata)
 
     assert await store.read(difference) == []
 
