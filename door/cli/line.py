@@ -49,7 +49,7 @@ class Answer:
 class Line:
     """One visitor's connection. Cut off, it comes back with its token and its last seq, and loses nothing."""
 
-    def __init__(self, base: str, channel: str, language: str, timeout: float) -> None:
+    def __init__(self, base: str, channel: str, language: str, timeout: float, quiet: float = QUIET) -> None:
         self.base = base
         self.hotline = ""
         self.opening: list[Reply] = []  # what the house said before anybody asked
@@ -57,6 +57,7 @@ class Line:
         self._channel = channel
         self._language = language
         self._timeout = timeout
+        self._quiet = quiet
         self._token = ""
         self._seq = 0
         self._typing = False
@@ -112,7 +113,7 @@ class Line:
         while True:
             patience = until - time.monotonic()
             if replies and not self._typing:
-                patience = min(patience, QUIET)
+                patience = min(patience, self._quiet)
             frame = await self._receive(patience, again)
             if frame is None:
                 return Answer(replies=replies, ms=round(((last if replies else time.monotonic()) - began) * 1000, 1))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 
 from door.cli.common import Json, called_from, dump, say, table
 from door.cli.exits import Exit, fail
@@ -160,6 +161,34 @@ def hidden(
             table([part, *next(iter(result[part].values()))], rows, empty="nothing was measured")
         for shown in (*result["missed"], *result["false_masks"]):
             dump(shown)
+    _end(result)
+
+
+@app.command("brain")
+def against_stock(
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Conversations of each, in turns.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Of stock Rasa's training; rasa init has 100.")] = 100,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Compare with the stock model trained last, though the data changed since.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Our brain, alone and with the house, against stock Rasa with TensorFlow (2.5 GB, installed at the first run)."""
+    from door.cli.bench import brain as measuring
+    from door.cli.bench import brain_stock
+    from door.cli.bench.figures import Figure, show
+
+    _only_on_linux()
+    brain_stock.environment(say)
+    model, same_data = brain_stock.model(epochs, kept=kept, tell=say)
+    # As the house does: the standard loop lets an action's answer wait 40 ms for the kernel (Nagle).
+    result = uvloop.run(measuring.measure(rounds, model, same_data=same_data, tell=say))
+    if as_json:
+        dump(result)
+    else:
+        show("Our brain against stock Rasa", [Figure(**f) for f in result["figures"]])
+        measuring.tell_more(result)
+        _tell(result)
     _end(result)
 
 

@@ -1,6 +1,6 @@
 """Starts a real house for a bench: the same parts as `./qiantai up`, with another program in the brain's place.
 
-`python -m door.cli.bench.house --control <fd> --pace <file> [--marks <file>]`, settings from the environment as ever.
+`python -m door.cli.bench.house --control <fd> [--pace <file>] [--marks <file>]`, settings from the environment as ever.
 The marks are hung in only where a bench asks for them.
 """
 
@@ -83,8 +83,8 @@ def read_all(conn: Connection, seconds: float) -> dict[str, Any]:
     return {"seconds": round(took, 2), "messages": messages}
 
 
-async def serve(settings: Settings, control: int, brain: list[str]) -> None:
-    """A house with its public door, until SIGTERM or until the bench is gone."""
+async def serve(settings: Settings, control: int, brain: list[str] | None) -> None:
+    """A house with its public door, until SIGTERM or until the bench is gone; `brain` None: the real one."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -105,7 +105,7 @@ async def serve(settings: Settings, control: int, brain: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--control", type=int, required=True, help="the socket on which orders come")
-    parser.add_argument("--pace", type=Path, required=True, help="for the stub brain")
+    parser.add_argument("--pace", type=Path, help="for a stub brain; without it the real one is started")
     parser.add_argument("--marks", type=Path, help="file for the stages that a SIGKILL may strike")
     options = parser.parse_args()
     settings = load()
@@ -115,10 +115,10 @@ def main() -> None:
         from door.cli.bench.marks import Marks
 
         stages.hang(Marks(options.marks))
-    brain = [sys.executable, "-m", "door.cli.bench.stub", "--pace", str(options.pace)]
+    stub = [sys.executable, "-m", "door.cli.bench.stub", "--pace", str(options.pace)]
     with sole_house(settings):
         prepare_ledger(settings)
-        uvloop.run(serve(settings, options.control, brain))
+        uvloop.run(serve(settings, options.control, stub if options.pace else None))
 
 
 if __name__ == "__main__":

@@ -33,12 +33,15 @@ def free_port() -> int:
 class Site:
     """What a bench works with. The house may die and be started again; the platform lives as long as the site."""
 
-    def __init__(self, folder: Path, database_url: str, settings: Mapping[str, str], *, marked: bool) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, settings: Mapping[str, str], *, marked: bool, real_brain: bool = False
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.database_url = database_url or f"sqlite:///{folder / 'data' / 'qiantai.db'}"
         self.marks_file = folder / "marks"
         self._marked = marked
+        self._real_brain = real_brain
         self.secret = secrets.token_hex(16)
         self._settings = dict(settings)
         self._pace = folder / "pace"
@@ -74,7 +77,8 @@ class Site:
     async def start_house(self) -> float:
         """A new life of the house; the seconds until its door was open."""
         began = time.monotonic()
-        arguments = ["--pace", str(self._pace), *(["--marks", str(self.marks_file)] if self._marked else [])]
+        paced = [] if self._real_brain else ["--pace", str(self._pace)]
+        arguments = [*paced, *(["--marks", str(self.marks_file)] if self._marked else [])]
         self._house = await Child.start(
             "house", arguments, log=self.folder / "house.log", environment=self._environment()
         )
@@ -129,11 +133,19 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    settings: Mapping[str, str], *, database_url: str = "", marked: bool = False, keep: bool = False
+    settings: Mapping[str, str],
+    *,
+    database_url: str = "",
+    marked: bool = False,
+    real_brain: bool = False,
+    keep: bool = False,
 ) -> AsyncGenerator[Site]:
-    """A site with its platform running and no house yet; everything is gone at the end, with `keep` not the folder."""
+    """A site with its platform running and no house yet; everything is gone at the end, with `keep` not the folder.
+
+    With `real_brain` its house starts ours in place of the stub.
+    """
     folder = Path(tempfile.mkdtemp(prefix="qiantai-bench-"))
-    place = Site(folder, database_url, settings, marked=marked)
+    place = Site(folder, database_url, settings, marked=marked, real_brain=real_brain)
     try:
         await place.start_provider()
         yield place
