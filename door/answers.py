@@ -30,7 +30,8 @@ class WrongMethod(QiantaiError):
 
 def shape(error: QiantaiError) -> dict[str, str]:
     """What the caller is told. Details of our own failures stay in the log: they may name hosts and files."""
-    return {"error": error.code, "detail": error.detail if error.detail and error.status < 500 else error.sentence}
+    told = error.detail if error.detail and error.status < 500 else error.sentence
+    return {"error": error.code, "detail": told.encode("utf-8", "replace").decode()}  # it may repeat what was sent
 
 
 def headers(error: QiantaiError) -> dict[str, str]:

@@ -22,12 +22,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from core.errors import Malformed, NotFound, QiantaiError
+from cases import api as cases_api
+from core.errors import Malformed, NotFound, QiantaiError, TooLarge
 from core.setting_checks import Networks, networks
 from core.settings import Settings
 from door import api, health, logs
 from door.answers import WrongMethod, response, send_error, unforeseen
-from door.auth import Guard
+from door.auth import Guard, require
 from door.house import House, open_house
 from door.listening import LOOPBACK, Listening, bind
 from door.metrics import MetricsPage
@@ -50,6 +51,8 @@ PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+FORM_BYTES = 16_384  # what a form may have beside the file in it
+WRONG_MAX = 10  # wrong fields that one refusal names
 NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 
@@ -103,10 +106,12 @@ def create_app(house: House, widget: Path = WIDGET) -> FastAPI:
     ]
     app.include_router(health.router(house.health))
     app.include_router(api.router(house.store, house.clock))
+    app.include_router(cases_api.router(_office(house), require))
     app.add_exception_handler(QiantaiError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(Exception, _answer)
+    app.add_middleware(Bounded, longest=house.settings.max_body_bytes, file=house.settings.attachment_bytes)
     app.add_middleware(Guard, tokens=house.tokens, is_public=is_public)
     app.add_middleware(SecureHeaders)
     return app
@@ -118,13 +123,14 @@ async def _answer(request: Request, error: Exception) -> Response:
         case QiantaiError():
             return response(error)
         case RequestValidationError():
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return response(Malformed(f"{where}: {first['msg']}"))
+            wrong = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+            return response(Malformed("; ".join(wrong[:WRONG_MAX])))
         case HTTPException(status_code=404):
             return response(NotFound())
         case HTTPException(status_code=405):
             return response(WrongMethod())
+        case HTTPException(status_code=413):
+            return response(TooLarge())
         case HTTPException():
             return response(Malformed(str(error.detail)))
         case _:
@@ -144,6 +150,46 @@ class NotBuilt(QiantaiError):
 
     code = "not_built"
     status = 503
+
+
+def _office(house: House) -> cases_api.Office:
+    return cases_api.Office(
+        store=house.store,
+        vault=house.vault,
+        clock=house.clock,
+        attachment_bytes=house.settings.attachment_bytes,
+        scan_command=house.settings.scan_command,
+    )
+
+
+class Bounded:
+    """Refuses what is longer than is taken before it is read: more where files come in."""
+
+    def __init__(self, app: ASGIApp, *, longest: int, file: int) -> None:
+        """Bytes of a request, and of a file."""
+        self._app = app
+        self._longest = longest
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        left = self._file + FORM_BYTES if scope["path"].endswith("/attachments") else self._longest
+        told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not told.isdigit() or len(told) > 18 or int(told) > left:
+            await send_error(send, TooLarge(f"{left} bytes are taken at most"))
+            return
+
+        async def bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:  # it came without its length, or with a wrong one
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, bounded, send)
 
 
 class SecureHeaders:

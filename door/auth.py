@@ -29,6 +29,10 @@ SCOPES = {
     "alarms:write": "acknowledge alarms",
     "conversations:read": "see conversations, their transcripts, and what people left for a person",
     "conversations:write": "say that a message which people left has been dealt with",
+    "cases:read": "see cases with personal data masked, their deadlines, tasks, files by name, and the figures",
+    "cases:write": "open and change cases, give and settle tasks, add files",
+    "cases:open": "open personal data of a case and its files, with a reason that stays in the audit",
+    "cases:export": "export all that is kept of one person, and erase it once the law lets go",
     "health:read": "see why the house is not ready, and the description of the API",
 }
 

@@ -26,11 +26,12 @@ from core.setting_checks import networks
 from core.settings import Settings
 from core.store import Store
 from core.vault import Vault
-from door import brain_process, sender, sweeper
+from door import brain_process, deadlines, sender, sweeper
 from door.actions_listener import PATH as ACTIONS_PATH
 from door.actions_listener import ActionsListener
 from door.auth import Tokens
 from door.brain_process import BrainProcess
+from door.deadlines import Deadlines
 from door.health import Health
 from door.listening import LOOPBACK, Listening, bind
 from door.loops import Loops
@@ -280,6 +281,7 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     work.every(SWEEP_EVERY, "sockets", house.sockets.sweep)
     work.every(sweeper.VISITS_EVERY, "visits", swept.close_visits)
     work.every(sweeper.SEAL_EVERY, "audit", swept.seal_hour)
+    work.every(deadlines.LOOK_EVERY, "deadlines", Deadlines(store, house.clock).look)
     work.every(alarm.TELL_EVERY, "alarms", sinks.deliver)
     house.health.details = lambda: _details(house)
     house.health.reasons["loops"] = lambda: "; ".join((*base.troubles(), *work.troubles()))

@@ -28,6 +28,7 @@ class Institution:
     zh: str
     en: str
     aliases: tuple[str, ...]
+    type: str = ""  # a code of the register; "": unknown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +63,7 @@ def institutions(table: Path = TABLE) -> dict[str, Institution]:
     """The institutions of `table` by each of their names, as `read` compares them; a name of two is a ContentError."""
     found: dict[str, Institution] = {}
     for row in yaml.safe_load(table.read_text(encoding="utf-8")):
-        one = Institution(zh=row["zh"], en=row["en"], aliases=tuple(row["aliases"]))
+        one = Institution(zh=row["zh"], en=row["en"], aliases=tuple(row["aliases"]), type=row.get("type", ""))
         for name in {name.casefold() for name in (one.zh, one.en, *one.aliases)}:
             if found.setdefault(name, one) is not one:
                 raise ContentError(f"{table.name}: {name} is {found[name].zh} and {one.zh}")

@@ -6,7 +6,7 @@ import sys
 
 from door.cli.exits import Exit, Failure
 
-ROOMS = {"door", "bot", "actions", "channels", "desk", "faq", "core"}
+ROOMS = {"door", "bot", "actions", "channels", "desk", "cases", "faq", "core"}
 
 
 def main() -> int:

@@ -6,7 +6,21 @@ from importlib.util import find_spec
 
 import typer
 
-from door.cli import build, content, doctor, duty, gaps, keep, look, publishing, talk, understanding, up
+from door.cli import (
+    build,
+    cases,
+    cases_files,
+    content,
+    doctor,
+    duty,
+    gaps,
+    keep,
+    look,
+    publishing,
+    talk,
+    understanding,
+    up,
+)
 
 app = typer.Typer(
     name="qiantai",
@@ -34,6 +48,11 @@ app.add_typer(duty.tokens, name="tokens", rich_help_panel=CARE)
 app.command("settings", rich_help_panel=LOOK)(look.settings)
 app.add_typer(look.channels, name="channels", rich_help_panel=LOOK)
 app.command("conversations", rich_help_panel=LOOK)(duty.conversations)
+cases.group.command("import")(cases_files.import_cases)
+cases.group.command("export")(cases_files.export_cases)
+cases.group.command("template")(cases_files.template)
+cases.group.command("institutions")(cases_files.list_institutions)
+app.add_typer(cases.group, name="cases", rich_help_panel=LOOK)
 content.faq.command("publish")(publishing.publish)
 content.faq.command("versions")(publishing.list_versions)
 content.faq.command("rollback")(publishing.rollback)

@@ -16,7 +16,7 @@ from core.settings import Settings, load
 from door.cli.setup import steps
 from tests.servers import free_port
 
-SOURCES = ("core", "channels", "bot", "actions", "desk", "faq", "door", "nlu_data")
+SOURCES = ("core", "channels", "bot", "actions", "desk", "cases", "faq", "door", "nlu_data")
 FILES = ("qiantai", "config.yml", "pyproject.toml", "requirements.lock", "system-packages.txt")
 MADE = shutil.ignore_patterns(".venv", "__pycache__", "models")
 CLOSED = "http://127.0.0.1:9"  # the discard port: nobody listens there, connections are refused at once

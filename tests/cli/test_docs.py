@@ -25,7 +25,7 @@ ROOT = steps.ROOT
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 README = (ROOT / "README.md").read_text()
 DOCS = {path: path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]}
-ROOMS = ("core", "channels", "bot", "actions", "desk", "faq", "door")
+ROOMS = ("core", "channels", "bot", "actions", "desk", "cases", "faq", "door")
 RESPONSES = ROOT / "faq" / "content" / "responses"
 
 
@@ -126,7 +126,7 @@ def test_every_option_that_a_document_shows_exists() -> None:
 
 def test_every_scope_that_a_document_shows_exists() -> None:
     for path, text in DOCS.items():
-        named = set(re.findall(r"\b(?:alarms|conversations|health):\w+", text))
+        named = set(re.findall(r"\b(?:alarms|conversations|cases|health):\w+", text))
         assert named <= set(SCOPES), path.name
 
 

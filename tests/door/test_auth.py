@@ -73,6 +73,8 @@ async def test_a_token_opens_what_its_scopes_say_and_nothing_else(running: Runni
     opens = {
         "alarms:read": "/api/alarms",
         "conversations:read": "/api/conversations",
+        "cases:read": "/api/cases",
+        "cases:export": "/api/people/erasable",
     }
     for scope in SCOPES:
         headers = await running.token(scope)

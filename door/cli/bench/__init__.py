@@ -164,6 +164,32 @@ def hidden(
     _end(result)
 
 
+@app.command("cases")
+def register(
+    cases: Annotated[int, typer.Option(min=1000, max=10_000_000, help="How many cases the register has.")] = 1_000_000,
+    lines: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of the list that is taken in; 0: none.")] = 100_000,
+    database: Annotated[Database | None, typer.Option(help="Only this one; both otherwise.")] = None,
+    keep: Keep = False,
+    as_json: Json = False,
+) -> None:
+    """Lists, search, due list and cross-tab of a full register; an import killed half way. Exit 1 if slow or wrong."""
+    from door.cli.bench import cases as measuring
+    from door.cli.bench.figures import Figure, show
+
+    _only_on_linux()
+    both = tuple(each.value for each in Database) if database is None else (database.value,)
+    result = measuring.measure(cases, lines, both, tell=say, keep=keep)
+    if as_json:
+        dump(result)
+    else:
+        show("The register", [Figure(**f) for f in result["figures"]])
+        for name, told in result["databases"].items():
+            rows = [(what, line) for what, each in told["questions"].items() for line in each["plan"]]
+            table([f"{name}: question", "Plan"], rows, empty="nothing was asked")
+        _tell(result)
+    _end(result)
+
+
 @app.command("brain")
 def against_stock(
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Conversations of each, in turns.")] = 8,
