@@ -11,6 +11,7 @@ from rasa_sdk.forms import FormValidationAction
 
 from actions import _about
 from actions._asking import ask, intent_of, metadata_of, say, since, text_of
+from faq.folding import simplified
 
 TEXT_MIN = 4  # letters, digits or characters: less is a greeting or a slip
 TEXT_MAX = 2000  # characters, as many as a message has
@@ -60,7 +61,7 @@ class ValidateLeaveMessage(FormValidationAction):
             say(dispatcher, "leave_message.draft")
             return {"message_text": None}
         if _is(_BACK, text) or _is(_RESTART, text):
-            say(dispatcher, "leave_message.restart")
+            say(dispatcher, "leave_message.first_step")
             return {"message_text": None}
         if len(re.findall(r"\w", text)) < TEXT_MIN or len(text) > TEXT_MAX:
             say(dispatcher, "leave_message.invalid_text")
@@ -86,7 +87,11 @@ class ValidateLeaveMessage(FormValidationAction):
                 say(dispatcher, key)
                 return {"message_text": None, "message_contact": None, **_about.EMPTY}
         message = text_of(tracker.get_slot("message_text"))
-        if _CORRECTION.search(contact) and not REFERENCE.search(contact) and len(message) + len(contact) < TEXT_MAX:
+        if (
+            _CORRECTION.search(simplified(contact))
+            and not REFERENCE.search(contact)
+            and len(message) + len(contact) < TEXT_MAX
+        ):
             say(dispatcher, "leave_message.corrected")
             about = _about.kept(tracker) | _about.read(tracker, contact)
             _read_back(dispatcher, tracker, about)
@@ -116,4 +121,4 @@ def _is_contact(text: str) -> bool:
 
 def _is(wish: re.Pattern[str], text: str) -> bool:
     """Whether `text` says nothing but this wish."""
-    return wish.fullmatch(_EDGES.sub("", text).casefold()) is not None
+    return wish.fullmatch(_EDGES.sub("", simplified(text)).casefold()) is not None

@@ -1,4 +1,4 @@
-"""Which button of the list that was said last a typed message means: by its number or by its words; pure.
+"""Which button a typed message means: by its number or its words in the list that was said last, or as a topic; pure.
 
 On channels without buttons the list is numbered, and people also type what a button says.
 """
@@ -6,7 +6,7 @@ On channels without buttons the list is numbered, and people also type what a bu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.reflexes import normal
 from core.model import Button
@@ -14,14 +14,31 @@ from core.turns import CHOICE_MAX
 from faq.folding import simplified
 
 _NUMBER = re.compile(r"\W*(?:我?选择?|第|option |number |no\.? ?)?\W*([1-9]\d?)\W*(?:个|项|条|号)?\W*")
+_ORDINAL = re.compile(
+    r"\W*我?(?:选择?第?|第)([一二三四五六七八九十])(?:个|项|条|号)?吧?\W*|"
+    r"\W*(?:the )?(first|second|third|fourth|fifth)(?: one| option)?(?: please)?\W*"
+)
+_WORDS_OF_ORDER = ("一二三四五六七八九十", ("first", "second", "third", "fourth", "fifth"))
+_ORDINALS = {word: place for words in _WORDS_OF_ORDER for place, word in enumerate(words, 1)}
+_BETWEEN_TOPICS = re.compile(r"、|和|, | and ")
+# What comes before the question itself when somebody was misunderstood.
+_ASKED_INSTEAD = re.compile(
+    r"\s*(?:(?:不对|不對|不是|错了|錯了|no|sorry)[\s，,。.！!]*)?"
+    r"(?:我(?:是想?[问問]|[想要]?[问問]的是)|i (?:asked|was asking) about)[\s：:，,]*(?=\w)",
+    re.IGNORECASE,
+)
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _QUESTION = re.compile(r'/faq\{"id":"\w+"\}')
 
 
 def bare_number(text: str) -> int:
-    """The number, 1 to 99, that is all a typed message says, as in "2", "２。" or "选2"; 0 if it says anything else."""
-    found = _NUMBER.fullmatch(normal(text)) if len(text) <= CHOICE_MAX else None
-    return int(found[1]) if found else 0
+    """The number, 1 to 99, that is all a typed message says, as in "2", "２。", "选2" or "第二个"; else 0."""
+    if len(text) > CHOICE_MAX:
+        return 0
+    plain = normal(text)
+    if found := _NUMBER.fullmatch(plain):
+        return int(found[1])
+    return _ORDINALS[found[1] or found[2]] if (found := _ORDINAL.fullmatch(plain)) else 0
 
 
 def chosen(text: str, buttons: Sequence[Button]) -> str:
@@ -33,6 +50,21 @@ def chosen(text: str, buttons: Sequence[Button]) -> str:
         return buttons[number - 1].payload if number <= len(buttons) else ""
     said = _plain(text)
     return next((b.payload for b in buttons if said and _plain(b.title) == said and not _asks(b)), "")
+
+
+def topic(text: str, pages: Iterable[Button]) -> str:
+    """The payload of the menu's page whose title, or a topic in the title, is all that `text` says; "" if none is."""
+    said = _plain(text).removesuffix("s") if len(text) <= CHOICE_MAX else ""
+    for page in pages:
+        topics = (page.title, *_BETWEEN_TOPICS.split(page.title))
+        if said and any(_plain(one).removesuffix("s") == said for one in topics):
+            return page.payload
+    return ""
+
+
+def asked_instead(text: str) -> str:
+    """`text` without "不对，我问的是" or the like before the question: that is no part of what is searched."""
+    return text[found.end() :] if (found := _ASKED_INSTEAD.match(text)) else text
 
 
 def _plain(text: str) -> str:

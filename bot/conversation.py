@@ -13,7 +13,7 @@ from typing import Literal, Protocol, cast
 import structlog
 from sqlalchemy import Connection
 
-from bot import choices, saying, tongues
+from bot import choices, follow_up, saying, tongues
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.reflexes import Reflex, Reflexes
@@ -274,8 +274,13 @@ class Conversations:
             kind, text, payload = MessageKind.PAYLOAD, "", reflex.brain
         elif kind is MessageKind.PAYLOAD and not await self._offered(turn):
             kind, text, payload = MessageKind.TEXT, text or payload, ""  # not a button of ours: words like any other
-        elif kind is MessageKind.TEXT and (meant := choices.chosen(turn.text, held.offered)):
-            kind, payload = MessageKind.PAYLOAD, meant
+        elif kind is MessageKind.TEXT:
+            text = choices.asked_instead(text)
+            pages = current.renderer.pages
+            if meant := choices.chosen(text, held.offered) or choices.topic(text, pages):
+                kind, payload = MessageKind.PAYLOAD, meant
+            elif follow_up.is_one(text) and (before := follow_up.answered(held.offered)):
+                kind, payload = MessageKind.PAYLOAD, await self._follow_up(text, before, spoken, current)
         searched = kind is MessageKind.TEXT and not spoken.other
         asked = await self._asking.ask(current.search, text, spoken.answered) if searched else None
         found = asked.found if asked else None
@@ -306,6 +311,14 @@ class Conversations:
             )
         )
         return reply, found
+
+    async def _follow_up(self, text: str, before: str, spoken: Spoken, current: Current) -> str:
+        """The payload for a question on the entry `before`: another entry if one answers it, else all on that one."""
+        entry = current.content.entries.get(before)
+        asked = f"{entry.question[spoken.answered]} {text}" if entry else text
+        found = (await self._asking.ask(current.search, asked, spoken.answered)).found
+        other = found.hits[0].id if found.decision == "answer" and found.hits else before
+        return follow_up.details(before) if other == before else f'/faq{{"id":"{other}"}}'
 
     async def _offered(self, turn: Turn) -> bool:
         return await self._store.read(

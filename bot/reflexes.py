@@ -23,8 +23,8 @@ FIELDS = {"name", "say", "effects", "brain", "whole", "phrase", "always", "anywh
 
 # The traditional characters that the table's own words need; the rest of a message may stay as it is.
 _SIMPLIFIED = str.maketrans(
-    "殺樓遺書結無腕農藥燒炭殘綁彈傷嗎訂閱請問訴轉換繫線務話說談對應個馬現準備會",
-    "杀楼遗书结无腕农药烧炭残绑弹伤吗订阅请问诉转换系线务话说谈对应个马现准备会",
+    "殺樓遺書結無腕農藥燒炭殘綁彈傷嗎訂閱請問訴轉換繫線務話說談對應個馬現準備會難過撐絕潰證號碼銀為",
+    "杀楼遗书结无腕农药烧炭残绑弹伤吗订阅请问诉转换系线务话说谈对应个马现准备会难过撑绝溃证号码银为",
 )
 _BLANK_BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,9 +40,11 @@ NEEDED: dict[str, frozenset[str]] = {
         "leave_message.intro": "", "leave_message.ask_text": "", "leave_message.ask_contact": "",
         "leave_message.invalid_text": "", "leave_message.invalid_contact": "", "leave_message.done": "",
         "leave_message.cancelled": "", "leave_message.resume": "", "stop.nothing": "",
-        "leave_message.back": "", "leave_message.restart": "", "leave_message.corrected": "",
+        "leave_message.back": "", "leave_message.first_step": "", "leave_message.restart": "",
+        "leave_message.corrected": "",
         "leave_message.about": "about", "leave_message.draft": "",
-        "emergency": "", "fraud.now": "", "fraud.more": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
+        "emergency": "", "distress": "", "private_number": "",
+        "fraud.now": "", "fraud.more": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
         "person.how": "", "person.how.expert": "", "person.how.leader": "", "person.offer": "",
         "complaint.how": "", "status.how": "",
         "case.supplement": "", "case.withdraw": "", "case.urge": "",
@@ -51,6 +54,7 @@ NEEDED: dict[str, frozenset[str]] = {
 }  # fmt: skip
 
 MENU = "menu"
+PAGE = '/menu{"page":'  # how the payload of a button to a page of the menu begins
 # Sentences with variants: the one named <key>.<value of the argument> is said in their place where there is one. The
 # pages of the menu are such variants, and lead on by their buttons.
 VARIED = {MENU: "page", "person.how": "role"}
@@ -202,6 +206,18 @@ class Renderer:
         back = self._teacher.resume(str(say.args.get("lesson", "")), language)
         words = replace(words, buttons=words.buttons + back)
         return _in_traditional(words) if locale == "zh-Hant" else words
+
+    @cached_property
+    def pages(self) -> tuple[Button, ...]:
+        """The buttons of the menu that lead to one of its pages, in every language."""
+        return tuple(
+            Button(title=texts.fill(button.title, self._args[language]), payload=button.payload)
+            for language in LANGUAGES
+            for key, response in self._responses.sentences[language].items()
+            if key.partition(".")[0] == MENU
+            for button in response.buttons
+            if button.payload.startswith(PAGE)
+        )
 
     def _said(self, say: Say, language: Language) -> Rendered:
         if say.faq:

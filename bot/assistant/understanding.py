@@ -70,6 +70,8 @@ _ASKING = re.compile(
     r"\b(how|what|why|when|where|which|who|can i|could i|may i|do i|does|is it|is there|are there|am i|should i)\b",
     re.IGNORECASE,
 )
+# Inside a form only such words are a goodbye: what was written so far is given up with it.
+_PARTING = re.compile(r"再[见見會会]|拜|\b(?:good)?bye\b|see you|take care|晚安|回[头頭]聊|下次", re.IGNORECASE)
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
 # What a form's own check takes as a step back or over.
@@ -78,7 +80,8 @@ _STEP = re.compile(
     r"(?:go )?back|start (?:over|again))\W*",
     re.IGNORECASE,
 )
-_WORDS = re.compile(r"\w")
+_REFERENCE = re.compile(r"⟦[^⟧]*⟧")  # stands for a number that was hidden
+_LETTER = re.compile(r"[^\W\d_]")
 # An answer to the form's question where to reply.
 _HERE = re.compile(
     r"\W*(?:请|就|直接|麻烦|可以)*在?(?:这里|这儿|线上|网上|聊天里)(?:回复|答复|回答|联系|告诉|说)?我?(?:就好|就行|吧|即可)?\W*|"
@@ -227,6 +230,8 @@ def _outside(heard: Heard) -> Decision:
         return _own(heard, Label(name="set_language", score=1.0), "nothing but a wish for other characters")
     if heard.answered and (judged := _judged(heard.text)):
         return _own(heard, Label(name=judged, score=1.0), "a word on the answer before it")
+    if not _worded(heard.text):
+        return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
     meant = _meant(heard)
     if first := _first(meant, FIRST):
         return _own(heard, first, f"likely enough ({first.score:.2f}) for what comes before the FAQ")
@@ -269,13 +274,14 @@ def _inside(heard: Heard) -> Decision:
     brief = len(heard.text) <= BRIEF
     if safety := _first(meant, SAFETY, SAFETY_IN_FORM):
         return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
-    if not _WORDS.search(heard.text):
+    if not _worded(heard.text):
         return _inform(heard, top, "no word in it, so no wish")
     if _STEP.fullmatch(heard.text):
         return _inform(heard, top, "a step back or over, which the form knows itself")
     if heard.asked == "message_contact" and _HERE.fullmatch(heard.text):
         return _inform(heard, top, "where to reply, which the form asked for")
-    if top.name in INTERRUPTS and top.score >= IN_FORM and brief:
+    wished = top.name in INTERRUPTS and (top.name != "goodbye" or _PARTING.search(heard.text))
+    if wished and top.score >= IN_FORM and brief:
         return _own(heard, top, f"a brief and clear wish ({top.score:.2f}) interrupts the form")
     question = len(heard.text) <= QUESTION_MAX and _ASKING.search(heard.text) is not None
     if question and heard.hits_decision == "answer" and best and best.score >= FAQ_IN_FORM:
@@ -284,6 +290,11 @@ def _inside(heard: Heard) -> Decision:
             return _answer(best, f"form:{heard.form}:{heard.asked}", why)
         return _inform(heard, top, "said again after it was answered: this is what the form asked for")
     return _inform(heard, top, f"the open form asked for {heard.asked}")
+
+
+def _worded(text: str) -> bool:
+    """Whether there is a word in it, beside marks, figures and what was hidden."""
+    return _LETTER.search(_REFERENCE.sub("", text)) is not None
 
 
 def _judged(text: str) -> str:

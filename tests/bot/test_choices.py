@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.choices import bare_number, chosen
+from bot.choices import asked_instead, bare_number, chosen, topic
 from core.model import Button, ChannelId
 from core.store import Store
 from core.vault import Vault
@@ -138,7 +138,13 @@ async def test_a_number_after_the_holding_sentence_still_means_the_list(house: H
         ("1 2", 0),
         ("3天", 0),
         ("1和2", 0),
+        ("第二个", 2),
+        ("我选第三", 3),
+        ("the first one", 1),
+        ("Second", 2),
         ("二", 0),
+        ("第一次逾期", 0),
+        ("first time buyer", 0),
         ("", 0),
         ("1" * 5000, 0),
         (" " * 5000 + "1", 0),
@@ -177,3 +183,48 @@ OFFERED = (
 def test_what_a_typed_message_chooses(text: str, payload: str) -> None:
     assert chosen(text, OFFERED) == payload
     assert chosen(text, ()) == ""
+
+
+PAGES = (
+    Button(title="贷款、信用卡和催收", payload='/menu{"page":"loan"}'),
+    Button(title="Cards and accounts", payload='/menu{"page":"account"}'),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "payload"),
+    [
+        ("贷款", PAGES[0].payload),
+        ("信用卡。", PAGES[0].payload),
+        ("貸款、信用卡和催收", PAGES[0].payload),
+        ("card", PAGES[1].payload),
+        ("Accounts?", PAGES[1].payload),
+        ("贷款利率", ""),
+        ("s", ""),
+        ("", ""),
+        ("和", ""),
+    ],
+)
+def test_a_topic_alone_means_its_page_of_the_menu(text: str, payload: str) -> None:
+    assert topic(text, PAGES) == payload
+
+
+async def test_a_topic_typed_without_a_list_opens_its_page(house: House) -> None:
+    await house.answer("征信")
+    assert heard(house) == ("payload", '/menu{"page":"credit"}')
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("不对，我问的是征信", "征信"),
+        ("不對，我問的是徵信", "徵信"),
+        ("我是想问怎么投诉", "怎么投诉"),
+        ("No, I asked about cash", "cash"),
+        ("不对，是建行", "不对，是建行"),
+        ("我问的是", "我问的是"),
+        ("我问银行", "我问银行"),
+    ],
+)
+def test_the_question_after_a_correction_is_what_counts(text: str, question: str) -> None:
+    assert asked_instead(text) == question

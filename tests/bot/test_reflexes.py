@@ -171,7 +171,22 @@ How much of my deposit is insured?
 你好
 """.strip().splitlines()
 
+PRIVATE = """
+⟦id-card⟧
+⟦bank-card⟧。
+我的身份证号是⟦id-card⟧
+卡号：⟦bank-card⟧
+""".strip().splitlines()
+
+DISTRESS = ["我好难过", "我撐不住了", "我好難過。", "I'm so sad"]
+
 CASES = [
+    *(("private_number", text) for text in PRIVATE),
+    *(("distress", text) for text in DISTRESS),
+    *(
+        (None, text)
+        for text in ["⟦id-card⟧的卡被冻结了", "建行扣了我的钱，我的卡号是⟦bank-card⟧", "⟦phone:abcdefghij⟧"]
+    ),
     *(("emergency", text) for text in EMERGENCY),
     *(("opt_out", text) for text in OPT_OUT),
     *(("person", text) for text in PERSON),
@@ -192,7 +207,7 @@ def test_an_emergency_anywhere_wins_over_every_other_wish() -> None:
 
 def test_each_reflex_says_something_and_asks_for_what_it_promises() -> None:
     table = {reflex.name: reflex for reflex in load().all}
-    assert list(table) == ["emergency", "opt_out", "person", "complaint"]
+    assert list(table) == ["emergency", "distress", "private_number", "opt_out", "person", "complaint"]
     assert table["emergency"].effects == (Alert(reason="emergency"), HandOff(reason="emergency"))
     assert table["person"].effects == (HandOff(reason="asked"),)
     assert table["complaint"].effects == (HandOff(reason="complaint"),)

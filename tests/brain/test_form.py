@@ -234,11 +234,18 @@ def test_a_step_back_asks_for_the_message_again(talk: Talk, text: str, key: str)
 @pytest.mark.parametrize("text", ["返回", "重来", "back", "start over"])
 def test_at_the_first_question_there_is_nothing_to_go_back_to(talk: Talk, text: str) -> None:
     talk.say("我要留言")
-    assert talk.hears(text) == ["leave_message.restart", "leave_message.ask_text"]
+    assert talk.hears(text) == ["leave_message.first_step", "leave_message.ask_text"]
 
 
 @pytest.mark.parametrize(
-    "text", ["不对，是另一张卡", "写错了，是我爱人的账户", "no, it was my other card", "I meant the account"]
+    "text",
+    [
+        "不对，是另一张卡",
+        "寫錯了，應該是另一張卡",
+        "写错了，是我爱人的账户",
+        "no, it was my other card",
+        "I meant the account",
+    ],
 )
 def test_a_correction_is_added_to_the_message(talk: Talk, text: str) -> None:
     for before in ("我要留言", STORY):

@@ -256,6 +256,19 @@ def test_no_word_is_no_wish_that_could_end_a_form(text: str) -> None:
     assert decide(heard("goodbye", 0.9, text=text, **FORM)).intent == "inform"
 
 
+@pytest.mark.parametrize("text", ["。", "...", "😀", "⟦phone:abcdefghij⟧", "8613 5520"])
+def test_a_message_without_a_word_gets_the_menu_whatever_the_classifier_says(text: str) -> None:
+    assert decide(heard("handoff", 0.9, text=text)).intent == "menu"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [("再见", "goodbye"), ("bye for now", "goodbye"), ("那线下呢", "inform"), ("I will go there myself", "inform")],
+)
+def test_only_words_of_parting_give_up_what_was_written(text: str, intent: str) -> None:
+    assert decide(heard("goodbye", 0.9, text=text, **FORM)).intent == intent
+
+
 @pytest.mark.parametrize("text", ["就在这里回复我", "这里就行", "reply here please", "write me in this chat"])
 def test_where_to_reply_is_no_wish_for_a_person(text: str) -> None:
     contact = {"asked": "message_contact", "form": "leave_message"}

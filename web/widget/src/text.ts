@@ -195,7 +195,7 @@ export type { Words };
 export const words: Readonly<Record<Language, Words>> = { zh, en };
 
 /** What stands out in a source line; of both languages, since an answer keeps its own when the reader switches. */
-export const reviewMarks: readonly string[] = ["待核实", "unreviewed", "not yet reviewed"];
+export const reviewMarks: readonly string[] = ["待核实", "待核實", "unreviewed", "not yet reviewed"];
 
 /** What the page around the widget says; apart, so that sites embedding the widget do not load it. */
 export const pageWords = {

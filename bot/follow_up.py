@@ -1,0 +1,40 @@
+"""A short question on the answer before it, such as "要多久" or "how much?", which alone says nothing; pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from bot.reflexes import normal
+from core.model import Button
+from faq.folding import simplified
+
+FOLLOW_UP_MAX = 40  # characters
+_DETAILS = re.compile(r'/faq\{"id":"(\w+)","details":"yes"\}')
+_FOLLOW_UP = re.compile(
+    r"(?:那|那么|请问|还|一般|大概|都|会|要不)*(?:要|需要|得|用)?"
+    r"(?:多少钱|钱吗|花钱吗|交钱吗|收费吗|免费吗|多久|多长时间|几天|(?:什么|哪些)(?:材料|证件|手续)|[带准]备?什么)[呢啊呀吗]?|"
+    r"(?:那|请问)?[在去到]?(?:哪里|哪儿)[办查弄]?理?[呢啊呀]?|"
+    r"(?:and |so |ok |but )*(?:how long(?: (?:does|will|would) (?:it|that|this) take)?|"
+    r"how much(?: (?:does|is|will) (?:it|that|this)(?: cost)?)?|is it free|does it cost (?:anything|money)|"
+    r"(?:what|which) (?:documents|papers)(?: (?:do i need|are needed))?|what do i need|"
+    r"where(?: (?:do|can) i (?:do|get) (?:it|that|this))?)"
+)
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+def answered(offered: Sequence[Button]) -> str:
+    """The id of the entry that was answered with last, in short; "" if it was something else or all was said."""
+    found = (_DETAILS.fullmatch(button.payload) for button in offered)
+    return next((match[1] for match in found if match), "")
+
+
+def is_one(text: str) -> bool:
+    """Whether `text` asks for a part of an answer and does not say of which."""
+    return len(text) <= FOLLOW_UP_MAX and _FOLLOW_UP.fullmatch(_EDGES.sub("", normal(simplified(text)))) is not None
+
+
+def details(entry: str) -> str:
+    """The payload that asks for all that is known on `entry`."""
+    return "/faq" + json.dumps({"id": entry, "details": "yes"}, separators=(",", ":"))
