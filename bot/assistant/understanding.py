@@ -272,14 +272,15 @@ def _inside(heard: Heard) -> Decision:
         return _own(heard, Label(name="set_language", score=1.0), "nothing but a wish for other characters")
     best = heard.hits[0] if heard.hits else None
     brief = len(heard.text) <= BRIEF
-    if safety := _first(meant, SAFETY, SAFETY_IN_FORM):
-        return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
+    # These say the same whatever the classifier makes of them, and nothing else.
     if not _worded(heard.text):
         return _inform(heard, top, "no word in it, so no wish")
     if _STEP.fullmatch(heard.text):
         return _inform(heard, top, "a step back or over, which the form knows itself")
     if heard.asked == "message_contact" and _HERE.fullmatch(heard.text):
         return _inform(heard, top, "where to reply, which the form asked for")
+    if safety := _first(meant, SAFETY, SAFETY_IN_FORM):
+        return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
     wished = top.name in INTERRUPTS and (top.name != "goodbye" or _PARTING.search(heard.text))
     if wished and top.score >= IN_FORM and brief:
         return _own(heard, top, f"a brief and clear wish ({top.score:.2f}) interrupts the form")
