@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
 
 from door.cli.common import Json, called_from, dump, say, table
 from door.cli.exits import Exit, fail
@@ -200,6 +199,8 @@ def against_stock(
     as_json: Json = False,
 ) -> None:
     """Our brain, alone and with the house, against stock Rasa with TensorFlow (2.5 GB, installed at the first run)."""
+    import uvloop
+
     from door.cli.bench import brain as measuring
     from door.cli.bench import brain_stock
     from door.cli.bench.figures import Figure, show
