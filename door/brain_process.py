@@ -52,8 +52,6 @@ def environment(brain_token: str, action_url: str, action_token: str) -> dict[st
         "QIANTAI_ACTION_URL": action_url,
         "QIANTAI_ACTION_TOKEN": action_token,
         "QIANTAI_HOUSE_PID": str(os.getpid()),
-        # Its products of vectors are too small for several threads, and idle ones of BLAS spin: 100 ms of CPU per turn.
-        "OPENBLAS_NUM_THREADS": "1",
     }
 
 

@@ -59,6 +59,9 @@ COMMON = 2.0  # times that questions for the FAQ are commoner among messages tha
 UNLIKELY = 0.25  # below it nothing of the assistant's own is meant: answering "I do not know" costs least
 SURE = 0.50  # that it is a question for the FAQ, so that distant entries are offered: in scope 6 times out of 7
 DISTANT = 0.01  # of the search, that such an entry answers
+ALARMING = (
+    0.80  # that one word alone, such as "密码" or "cash", is a matter of safety; "救命" and its like are reflexes
+)
 IN_FORM = 0.50
 SAFETY_IN_FORM = 0.45  # what is told inside a form sounds like much
 FAQ_IN_FORM = 0.60  # of the search, that its best entry answers
@@ -80,6 +83,7 @@ _STEP = re.compile(
     r"(?:go )?back|start (?:over|again))\W*",
     re.IGNORECASE,
 )
+_ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
 _REFERENCE = re.compile(r"⟦[^⟧]*⟧")  # stands for a number that was hidden
 _LETTER = re.compile(r"[^\W\d_]")
 # An answer to the form's question where to reply.
@@ -170,8 +174,9 @@ class Decision:
 
 def decide(heard: Heard) -> Decision:
     """What the message means; `why` says which rule decided, in one sentence."""
-    if _TYPED_COMMAND.fullmatch(heard.text):
-        heard = replace(heard, ranking=(Label(name=QUESTION, score=1.0), Label(name="", score=0.0)))
+    if _TYPED_COMMAND.fullmatch(heard.text):  # nothing that an intent or an entry was written for
+        ranking = (Label(name=QUESTION, score=1.0), Label(name="", score=0.0))
+        heard = replace(heard, ranking=ranking, hits=(), hits_decision="none")
     return _inside(heard) if heard.asked else _outside(heard)
 
 
@@ -208,7 +213,10 @@ def _meant(heard: Heard) -> dict[str, Label]:
         names.setdefault(counts, label.name)
         chances[counts] = chances.get(counts, 0.0) + label.score * (COMMON if label.name == QUESTION else 1.0)
     total = max(1.0, sum(chances.values()))
-    return {counts: Label(name=names[counts], score=chances[counts] / total) for counts in chances}
+    meant = {counts: Label(name=names[counts], score=chances[counts] / total) for counts in chances}
+    if _ONE_WORD.fullmatch(heard.text):
+        return {counts: label for counts, label in meant.items() if counts not in SAFETY or label.score >= ALARMING}
+    return meant
 
 
 def _first(meant: Mapping[str, Label], among: Iterable[str], least: float = 0.0) -> Label | None:
@@ -218,7 +226,7 @@ def _first(meant: Mapping[str, Label], among: Iterable[str], least: float = 0.0)
 
 
 def _likeliest(meant: Mapping[str, Label]) -> Label:
-    return max(meant.values(), key=lambda label: label.score)
+    return max(meant.values(), key=lambda label: label.score, default=Label(name=QUESTION, score=0.0))
 
 
 def _outside(heard: Heard) -> Decision:

@@ -262,6 +262,18 @@ def test_a_message_without_a_word_gets_the_menu_whatever_the_classifier_says(tex
 
 
 @pytest.mark.parametrize(
+    ("text", "score", "alarmed"), [("密码", 0.6, False), ("loan", 0.6, False), ("割腕", 0.9, True)]
+)
+def test_one_word_alarms_people_only_when_it_is_beyond_doubt(text: str, score: float, alarmed: bool) -> None:
+    for intent in ("emergency", "fraud_in_progress"):
+        assert (decide(heard(intent, score, text=text)).intent == intent) is alarmed
+
+
+def test_a_typed_command_is_neither_an_intent_nor_a_question() -> None:
+    assert decide(heard("handoff", 0.9, text="/leave_message", **found("answer", 0.9))).label == "faq:none"
+
+
+@pytest.mark.parametrize(
     ("text", "intent"),
     [("再见", "goodbye"), ("bye for now", "goodbye"), ("那线下呢", "inform"), ("I will go there myself", "inform")],
 )

@@ -36,7 +36,7 @@ async def test_a_day_of_questions_ends_in_a_list_of_gaps_and_of_wrong_answers(ho
         where = visitor.welcome["conversation"]
         refused = await visitor.say("火星上的房价是多少")
         assert refused["entry"] == ""
-        choices = await visitor.say("征信")
+        choices = await visitor.say("查征信")
         assert len(choices["buttons"]) >= 2
         none = next(button for button in choices["buttons"] if button["payload"] == "/deny")
         await visitor.press(none)
@@ -52,14 +52,14 @@ async def test_a_day_of_questions_ends_in_a_list_of_gaps_and_of_wrong_answers(ho
 
     asked = {one["text"]: gap for gap in command(house, "gaps") for one in gap["questions"]}
     assert "火星上的房价是多少" in asked
-    assert "rejected" in asked["征信"]["kinds"]
+    assert "rejected" in asked["查征信"]["kinds"]
     assert asked["存款保险最多赔多少？"]["suggestion"] == "answer"
     assert "怎么查自己的信用报告？" not in asked
 
     wrong = {row["question"]: row for row in command(house, "wrong", "--day", "today") if row["conversation"] == where}
-    assert {"征信", "存款保险最多赔多少？"} <= set(wrong)
+    assert {"查征信", "存款保险最多赔多少？"} <= set(wrong)
     assert "怎么查自己的信用报告？" not in wrong
-    assert wrong["征信"]["why"] == ["rejected"]
+    assert wrong["查征信"]["why"] == ["rejected"]
     disliked = wrong["存款保险最多赔多少？"]
     assert (disliked["why"], disliked["entry"], disliked["changed"]) == (["disliked"], "F77", False)
     assert disliked["score"] > 0.5
