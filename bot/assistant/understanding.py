@@ -59,9 +59,8 @@ COMMON = 2.0  # times that questions for the FAQ are commoner among messages tha
 UNLIKELY = 0.25  # below it nothing of the assistant's own is meant: answering "I do not know" costs least
 SURE = 0.50  # that it is a question for the FAQ, so that distant entries are offered: in scope 6 times out of 7
 DISTANT = 0.01  # of the search, that such an entry answers
-ALARMING = (
-    0.80  # that one word alone, such as "密码" or "cash", is a matter of safety; "救命" and its like are reflexes
-)
+# That one word alone ("密码", "cash") is a matter of safety; "救命" and its like are reflexes.
+ALARMING = 0.80
 IN_FORM = 0.50
 SAFETY_IN_FORM = 0.45  # what is told inside a form sounds like much
 FAQ_IN_FORM = 0.60  # of the search, that its best entry answers
