@@ -260,13 +260,10 @@ def claim(
     until = now + timedelta(seconds=seconds)
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
         return mine
-    first = conn.execute(_FIRST, {"c": conversation_id}).one_or_none()
-    if first is None or first.next_try_at > now:
-        return None
+    # The lease first: what is read before it another sender may have sent since, and a wake for nothing is rare.
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
-    # Read again under the lease: on PostgreSQL another sender may have sent the row seen above and let go since.
     parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown)
     if parcel is None:
         conn.execute(_HOLD, {"c": conversation_id, "f": held.send_fence, "until": FREE})

@@ -208,7 +208,7 @@ def _first(row: Row, rank: dict[Language, tuple[float, ...]]) -> tuple[tuple[flo
     """What speaks for the first hit, and whether it is right."""
     fits = ranks(row.evidence, rank[row.evidence.language])
     first = int(fits.argmax())
-    return features(row.evidence, fits, first), first in row.right
+    return features(row.evidence, fits, [first])[0], first in row.right
 
 
 def _regression(values: Floats, right: NDArray[np.bool_], counts: Floats) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import chain, pairwise
 
 import numpy as np
@@ -61,6 +62,7 @@ _COMMON_WORDS = _words("""
 _ASKING_WORDS = _words("much many when where which who why")
 
 
+@lru_cache(maxsize=16)  # one search asks for the same text seven times
 def plain(text: str) -> str:
     """Half width, lower case, simplified characters, without masked references."""
     return fold(unicodedata.normalize("NFKC", _REFERENCES.sub(" ", text)).casefold())

@@ -79,15 +79,12 @@ def is_other(text: str) -> bool:
 def script(text: str) -> Script | Literal[""]:
     """The characters that `text` is written in: of those that only one of the two has, more tell; "" for as many."""
     seen = text[:LATIN_MAX]
-    if not _HAN.search(seen):
-        return ""
-    simple, full = simplified_characters(seen), traditional(seen)
-    if not len(seen) == len(simple) == len(full):
-        return ""
-    hant = sum(a != b for a, b in zip(seen, simple, strict=True))
-    # What OpenCC would change may be at home in both, such as 后 and 里: Big5 has what goes with traditional ones.
-    hans = sum(a != b and not _is_in_big5(a) for a, b in zip(seen, full, strict=True))
-    return "Hant" if hant > hans else "Hans" if hans > hant else ""
+    found = [_script_of_one(character) for character in _HAN.findall(seen)]
+    hant, hans = found.count("Hant"), found.count("Hans")
+    if hant != hans:
+        return "Hant" if hant > hans else "Hans"
+    # Words such as 瞭解 and 答覆 are traditional though neither character alone need be.
+    return "Hant" if found and simplified_characters(seen) != seen else ""
 
 
 def script_of(tag: str) -> Script | Literal[""]:
@@ -106,12 +103,16 @@ def locale(chosen: Tongue | Literal[""], spoken: Language, written: Script | Lit
 
 
 @cache
-def _is_in_big5(character: str) -> bool:
-    try:
+def _script_of_one(character: str) -> Script | Literal[""]:
+    if simplified_characters(character) != character:
+        return "Hant"
+    if traditional(character) == character:
+        return ""
+    try:  # what OpenCC would change may be at home in both, such as 后 and 里: Big5 has what goes with traditional ones
         character.encode("big5")
     except UnicodeEncodeError:
-        return False
-    return True
+        return "Hans"
+    return ""
 
 
 @cache

@@ -120,16 +120,15 @@ class Search:
         order = _best(fits, evidence, same)
         if not order:
             return Found(decision="none")
-        first = features(evidence, fits, order[0])
-        decision = ("answer" if len(same) == 1 else "ask") if same else _decide(evidence, first, held)
+        values = features(evidence, fits, order)
+        decision = ("answer" if len(same) == 1 else "ask") if same else _decide(evidence, values[0], held)
         hits: list[Hit] = []
         ceiling = 1.0
-        for entry in order:
+        for entry, value in zip(order, values, strict=True):
             if len(hits) >= k:
                 break
             # What speaks for a later hit may lift it over an earlier one; the order stays.
-            values = features(evidence, fits, entry)
-            ceiling = 1.0 if same == (entry,) else min(ceiling, probability(values, held.decide[language]))
+            ceiling = 1.0 if same == (entry,) else min(ceiling, probability(value, held.decide[language]))
             if entry not in self._expired:
                 phrasing = phrasings.get(entry) or self._phrasing(vector, language, entry)
                 found = self._entries[entry]

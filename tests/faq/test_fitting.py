@@ -96,7 +96,7 @@ def test_what_is_likely_is_right_as_often_as_it_says(learnt: list[fitting.Row]) 
     for row in learnt:
         fits = ranks(row.evidence, fitted.rank[row.evidence.language])
         first = int(fits.argmax())
-        likely.append(probability(features(row.evidence, fits, first), fitted.decide[row.evidence.language]))
+        likely.append(probability(features(row.evidence, fits, [first])[0], fitted.decide[row.evidence.language]))
         right.append(first in row.right)
     for low, high in ((0.0, 0.4), (0.4, 0.8), (0.8, 1.0)):
         inside = [n for n, one in enumerate(likely) if low <= one < high]
@@ -120,6 +120,6 @@ def test_what_is_written_is_what_is_read(learnt: list[fitting.Row], monkeypatch:
 def test_a_search_with_one_entry_has_no_rival_to_fear() -> None:
     cues = np.array([[0.5], [2.0]])
     evidence = Evidence(language="zh", length=4.0, cues=cues, covers={0: 1.0}, familiar=0.0, beyond=-1.0)
-    share, cover, lead, doubt, *_ = features(evidence, ranks(evidence, (10.0, 0.0)), 0)
+    share, cover, lead, doubt, *_ = features(evidence, ranks(evidence, (10.0, 0.0)), [0])[0]
     assert (share, cover, lead) == (0.5, 1.0, 6.0)
     assert doubt < 0.01
