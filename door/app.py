@@ -29,7 +29,7 @@ from core.settings import Settings
 from door import api, health, logs
 from door.answers import WrongMethod, response, send_error, unforeseen
 from door.auth import Guard, require
-from door.house import House, open_house
+from door.house import House, keep_what_is_loaded, open_house
 from door.listening import LOOPBACK, Listening, bind
 from door.metrics import MetricsPage
 from door.webhooks import PREFIX as WEBHOOKS
@@ -234,6 +234,7 @@ async def _run(settings: Settings, began: float) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         _say(f"Qiantai is up: http://{host}:{door.port}/ ({time.monotonic() - began:.1f} s)")
         _say(f"Channels: {', '.join(f'{id} ({one.kind})' for id, one in house.channels.items()) or 'none'}")
+        keep_what_is_loaded()
         await _brain_or_stop(house, stop, began)
         await stop.wait()
         log.info("stopping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -176,6 +177,13 @@ async def open_house(
 
 
 def _brain_client(settings: Settings) -> BrainClient:
+def keep_what_is_loaded() -> None:
+    """Tells the collector that what is there now stays for good: walking it again takes 50 ms each time. For a process
+    that serves one house to its end."""
+    gc.collect()
+    gc.freeze()
+
+
     """For a brain that is still to be started: where it listens is told when it is ready."""
     token = secrets.token_urlsafe(32)
     return BrainClient("", token, settings.brain_timeout, at_once=settings.turns_in_flight)

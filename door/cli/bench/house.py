@@ -28,7 +28,7 @@ from door.app import create_door
 from door.cli.bench.control import obey
 from door.cli.bench.figures import memory_mb
 from door.cli.premises import prepare_ledger, sole_house
-from door.house import House, open_house
+from door.house import House, keep_what_is_loaded, open_house
 from door.listening import Listening, bind
 
 
@@ -92,6 +92,7 @@ async def serve(settings: Settings, control: int, brain: list[str] | None) -> No
     async with open_house(settings, brain_command=brain) as house:
         door = Listening(create_door(house), public)
         await door.start()
+        keep_what_is_loaded()
         try:
             hand = asyncio.create_task(obey(control, Hand(house).obey))
             ends = {hand, asyncio.create_task(stop.wait())}
