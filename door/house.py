@@ -176,7 +176,6 @@ async def open_house(
         yield house
 
 
-def _brain_client(settings: Settings) -> BrainClient:
 def keep_what_is_loaded() -> None:
     """Tells the collector that what is there now stays for good: walking it again takes 50 ms each time. For a process
     that serves one house to its end."""
@@ -184,6 +183,7 @@ def keep_what_is_loaded() -> None:
     gc.freeze()
 
 
+def _brain_client(settings: Settings) -> BrainClient:
     """For a brain that is still to be started: where it listens is told when it is ready."""
     token = secrets.token_urlsafe(32)
     return BrainClient("", token, settings.brain_timeout, at_once=settings.turns_in_flight)
