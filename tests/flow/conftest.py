@@ -21,10 +21,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.faq.folder import ENCODED
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODED = ROOT / "var" / "vectors"
 READY_MOST = 120.0  # seconds; 4 are usual, a busy machine that trains the brain first takes longer
 ANSWER_MOST = 15.0  # seconds
 
@@ -47,7 +47,7 @@ class RealHouse:
 
     def start(self) -> float:
         """Seconds until it was ready, brain included."""
-        if ENCODED.is_dir() and not self.data.exists():  # set-up has encoded the phrasings: not again for every house
+        if ENCODED.is_dir() and not self.data.exists():
             shutil.copytree(ENCODED, self.data / ENCODED.name)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("QIANTAI_")}
         started = time.monotonic()
