@@ -87,7 +87,7 @@ def ranks(evidence: Evidence, rank: tuple[float, ...]) -> Floats:
 def features(evidence: Evidence, fits: Floats, entries: Sequence[int]) -> list[tuple[float, ...]]:
     """What speaks for each of `entries`, as in DECIDED_BY; `fits` as from `ranks`, of all entries."""
     ahead = fits - fits[entries, np.newaxis]  # of each of them: how far the others are
-    odds = np.exp(np.minimum(ahead, LEAD_MAX)).sum(axis=1)
+    doubts = 1 - 1 / np.exp(np.minimum(ahead, LEAD_MAX)).sum(axis=1)
     ahead[np.arange(len(entries)), entries] = -LEAD_MAX
     leads = np.clip(-ahead.max(axis=1), -LEAD_MAX, LEAD_MAX)
     cues = evidence.cues[:, entries]
@@ -103,7 +103,7 @@ def features(evidence: Evidence, fits: Floats, entries: Sequence[int]) -> list[t
             cue[ODDS] - evidence.beyond,
             *(() if evidence.by_words else (cue[NEAR], cue[CENTRE], *beside)),
         )
-        for entry, cue, lead, doubt in zip(entries, cues.T.tolist(), leads.tolist(), (1 - 1 / odds).tolist(), strict=True)
+        for entry, cue, lead, doubt in zip(entries, cues.T.tolist(), leads.tolist(), doubts.tolist(), strict=True)
     ]
 
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from core.store import Store, migrate
 from core.vault import Vault
@@ -23,6 +25,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what stands before a `&` with Ctrl-C ignored, and so would every program
     # that a test starts; the tests of Ctrl-C then wait for an end that never comes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# What shares a house, a gateway or a search that takes long to make: one process runs it all, else each makes its own.
+# By the beginnings of test ids, since pytest 9.2 keeps xdist from adding the marks of `xdist_group` to them.
+TOGETHER = ("tests/flow/", "tests/kannel/", "tests/faq/test_search.py", "tests/faq/test_encoder.py")
+
+
+class _Together(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Together(config, log)
 
 
 def pytest_collection_finish() -> None:

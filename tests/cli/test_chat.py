@@ -183,7 +183,6 @@ def test_wrong_use_is_told(site: Site, words: tuple[str, ...]) -> None:
     assert site.run("chat", *words).returncode == Exit.USAGE
 
 
-@pytest.mark.xdist_group("brain")
 def test_an_embedded_house_answers_with_entry_and_source_and_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

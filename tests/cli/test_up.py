@@ -169,7 +169,6 @@ def test_a_data_folder_that_cannot_be_made_is_told(site: Site, tmp_path: Path) -
     assert "cannot be used (Not a directory): mend its rights or QIANTAI_DATA" in done.stderr
 
 
-@pytest.mark.xdist_group("brain")
 def test_the_house_starts_answers_and_stops_in_order(site: Site) -> None:
     """The whole: the real brain, the real page; SIGTERM ends all of it with exit code 0."""
     house = subprocess.Popen(
@@ -206,7 +205,6 @@ def test_the_house_starts_answers_and_stops_in_order(site: Site) -> None:
     assert code == 0
 
 
-@pytest.mark.xdist_group("brain")
 def test_the_brain_starts_alone_answers_its_token_and_ends_with_ctrl_c(site: Site) -> None:
     brain = subprocess.Popen(
         site.command("brain"),

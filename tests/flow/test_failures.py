@@ -10,8 +10,6 @@ import pytest
 
 from tests.flow.conftest import RealHouse, page
 
-pytestmark = pytest.mark.xdist_group("house")
-
 
 @pytest.fixture
 def own_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:

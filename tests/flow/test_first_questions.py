@@ -8,8 +8,6 @@ import pytest
 
 from tests.flow.conftest import RealHouse, page
 
-pytestmark = pytest.mark.xdist_group("house")
-
 
 @pytest.mark.parametrize(
     ("language", "question", "entry", "words"),

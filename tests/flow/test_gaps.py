@@ -8,11 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from tests.flow.conftest import ROOT, RealHouse, page
-
-pytestmark = pytest.mark.xdist_group("house")
 
 
 def command(house: RealHouse, *words: str) -> list[dict[str, Any]]:

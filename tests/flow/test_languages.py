@@ -9,8 +9,6 @@ import pytest
 from faq.language import script
 from tests.flow.conftest import RealHouse, page
 
-pytestmark = pytest.mark.xdist_group("house")
-
 
 def rows(house: RealHouse, query: str, conversation: str) -> list[tuple[object, ...]]:
     with sqlite3.connect(house.data / "qiantai.db") as ledger:

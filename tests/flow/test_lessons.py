@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.flow.conftest import RealHouse, page
-
-pytestmark = pytest.mark.xdist_group("house")
 
 
 def titles(message: dict[str, Any]) -> list[str]:

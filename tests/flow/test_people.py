@@ -8,8 +8,6 @@ import pytest
 
 from tests.flow.conftest import RealHouse, page
 
-pytestmark = pytest.mark.xdist_group("house")
-
 
 def waiting(house: RealHouse, conversation: str) -> list[tuple[str, str]]:
     """Reason and state of what the conversation waits for a person with."""

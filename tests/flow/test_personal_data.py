@@ -10,8 +10,6 @@ import pytest
 from tests.core.masking_forms import Planted, planted
 from tests.flow.conftest import RealHouse, page
 
-pytestmark = pytest.mark.xdist_group("house")
-
 FORMS = 1000
 
 
