@@ -22,9 +22,9 @@ CHOICES_MAX = 3
 # the low end is taken, since missing one is worse than a wrong alarm (docs/decisions/0013).
 FIRST: Mapping[str, float] = {
     "emergency": 0.30,
-    "fraud_in_progress": 0.22,
+    "fraud_in_progress": 0.20,
     "optout": 0.50,
-    "handoff": 0.30,
+    "handoff": 0.25,
     "complaint_intake": 0.50,
     "case_update": 0.50,
     "status_lookup": 0.50,
@@ -47,6 +47,7 @@ LABELS: Mapping[str, str] = {
     "answer_helped": "chitchat",
     "answer_missed": "chitchat",
     "other_language": "out_of_scope",
+    "legal_question": "out_of_scope",
     "lessons": "menu",
     "set_language": "menu",
     "stop": "menu",
@@ -64,14 +65,88 @@ ALARMING = 0.80
 IN_FORM = 0.50
 SAFETY_IN_FORM = 0.45  # what is told inside a form sounds like much
 FAQ_IN_FORM = 0.60  # of the search, that its best entry answers
+ASIDE = frozenset({"complaint", "thanks"})  # said instead of a contact, these are none
+OUTBURST = 12  # characters: a longer text that is rude inside a form tells what happened
 BRIEF = 30  # characters: a longer text inside a form is an answer that happens to mention the word
 QUESTION_MAX = 60  # characters
 
 _ASKING = re.compile(
-    r"[?？]|[吗么呢]\s*[。.!！]*$|怎么|怎样|如何|什么|为何|为啥|多少|几[天年个次家]|哪[里儿些个家]|能不能|可不可以|可以.*吗|是不是|有没有|"
+    r"[?？]|[吗么呢]\s*[。.!！]*$|怎么|怎样|如何|什么|为何|为啥|多少|多久|几[天年个次家]|哪[里儿些个家]|能不能|可不可以|可以.*吗|是不是|有没有|"
     r"\b(how|what|why|when|where|which|who|can i|could i|may i|do i|does|is it|is there|are there|am i|should i)\b",
     re.IGNORECASE,
 )
+# The matter itself, told: it is the message though it asks something too.
+_DEMAND = re.compile(
+    r"(?:希望|要求|想让|想要|请你们|你们要|必须|应该)[^，。？?]{0,20}(?:退|赔|处理|解决|道歉|恢复|管|查清|解冻)|(?:退|赔|还)(?:给|回)我|"
+    r"\bi (?:want|demand|would like|'d like|need|expect) (?:it|them|that|this|my|the|a|you)\b[^?]*|"
+    r"\b(?:refund|repay|compensate|unfreeze) (?:me|it|my)\b|\bgive (?:me|it|them) back\b",
+    re.IGNORECASE,
+)
+_HAPPENED = re.compile(
+    r"(?:扣|收|划|骗|盗刷|冻结|拒绝|锁|限制|拖|推|卖|办|泄露)了?(?:我|我们)|(?:我|我们)的?[^，。？?]{0,8}被[^，。？?]{1,8}了|"
+    r"(?:不给|不让|不肯|没给|拒绝给)我|"
+    r"\b(?:charged|took|refused|froze|blocked|declined|ignored|deducted|cheated|sold|told|overcharged) "
+    r"(?:me|my|us|our|to)\b|"
+    r"\bmy (?:\w+ ){1,2}(?:was|were|has been|have been|got) (?:\w+ )?"
+    r"(?:charged|frozen|blocked|declined|stolen|refused)\b",
+    re.IGNORECASE,
+)
+_HOW = re.compile(
+    r"怎么(?:办|查|投诉|申请|处理|解决|才能)|如何|哪里|多久|多少|咋办|咋弄|"
+    r"\b(?:how|where|what (?:should|can|do|documents|papers)|who|when|which)\b",
+    re.IGNORECASE,
+)
+_ASKS_OUTRIGHT = re.compile(
+    r".*(?:[?？]|[吗么呢])\W*|\W*(?:请问|怎么|怎样|如何|什么|为什么|多少|几|哪|能不能|可不可以|是不是|有没有).*|"
+    r".*(?:能不能|可不可以|是不是|有没有).*|"
+    r"\W*(?:how|what|why|when|where|which|who|can|could|may|do|does|did|is|are|am|should|will|would)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_CLAUSE = re.compile(r"[^\s，。,.;；!！?？]{2,}[^，。,.;；!！?？]*")
+# How somebody can be reached, named in an answer to that question: it is no wish for anything else.
+_WAY = re.compile(
+    r"微信|号码|手机|电话|邮箱|wechat|weixin|whats ?app|telegram|qq|\b(?:phone|number|mobile|e-?mail)\b", re.IGNORECASE
+)
+# Asked instead of a contact: when the answer comes, and what the contact is for; the form's own check knows both.
+_ON_CONTACT = re.compile(
+    r"(?:多久|多长时间|什么时候|啥时候|几时|几天|何时)[^，。？?]{0,8}(?:回|复|覆|联系|找我|处理|理我|有人)|"
+    r"(?:回复|答复|联系我?|回我)[^，。？?]{0,4}(?:多久|什么时候|几天)|"
+    r"为什么|为啥|干嘛|干啥|做什么|有什么用|安全|泄露|泄漏|隐私|"
+    r"\b(?:how (?:long|soon|fast)|when)\b.*\b(?:reply|replies|answer|hear|call|contact|respond|get back|write)|"
+    r"\b(?:why|what for|what do you need|what will you do|safe|privacy|share|leak)\b",
+    re.IGNORECASE,
+)
+# What somebody says next who has just been told what to do in a fraud.
+_STILL = re.compile(
+    r"怎么办|咋办|咋弄|怎么做|占线|打不通|没人接|还在|不让我?挂|追回|要回来|拿回来|冻结|止付|报警了?|打了110|来得及|"
+    r"\b(?:what now|what (?:should|do|can|shall) i do|busy|no (?:answer|one (?:answers|picks))|still on|won't let|"
+    r"freeze|(?:get|have) (?:it|my money|the money|them) back|stop (?:it|the payment|the transfer)|too late|called)\b",
+    re.IGNORECASE,
+)
+# Inside the question for a contact only such words give the whole message up; the rest refuses the contact.
+_GIVING_UP = re.compile(
+    r"取消|算[了咧啦]|退出|停|不(?:想|要|用)?[^\W电微邮手号联]{0,4}了|不(?:想|要)?留言|作罢|放弃|"
+    r"\b(?:cancel|never ?mind|forget|stop|quit|exit|abort|leave it|drop it|changed my mind)\b",
+    re.IGNORECASE,
+)
+_LEGAL = re.compile(
+    r"(?:能不能|可不可以|可以|能|想|要|准备|打算|应该|该不该|如何|怎么|怎样|去|我)[^，。？?]{0,6}(?:起诉|打官司|告(?:上|到)法[院庭])|"
+    r"(?:打官司|起诉)[^，。？?]{0,8}(?:要|需要|得|费用|多少|多久|流程|胜|赢|吗|怎么|划算|值得)|"
+    r"(?:找|请|需要|要不要)[^，。？?]{0,4}律师|法律(?:咨询|援助)|"
+    r"\b(?:sue|suing|lawsuit|take (?:\w+ ){1,4}to court|go(?:ing)? to court|legal action|press charges|small claims|"
+    r"(?:need|get|find|hire|see) (?:a |an )?(?:lawyer|attorney|solicitor)|legal (?:aid|advice))\b",
+    re.IGNORECASE,
+)
+# The case is in court already: an entry says what that means for a complaint.
+_IN_COURT = re.compile(
+    r"已经?(?:起诉|告了|立案|打官司|在打)|起诉了|正在|还能|又想|再投诉|先投诉|撤(?:诉|回)|同一|"
+    r"\b(?:already|after|while|pending|still|i sued|have sued|am suing|(?:can|could) i (?:still )?complain)\b",
+    re.IGNORECASE,
+)
+_LEGAL_MAX = 60  # characters: a longer text is a story in which a court comes up
+_TERSE = re.compile(
+    r"\W*t\W*", re.IGNORECASE
+)  # what an answer to a text message of ours may be; alone it stops nothing
 # Inside a form only such words are a goodbye: what was written so far is given up with it.
 _PARTING = re.compile(r"再[见見會会]|拜|\b(?:good)?bye\b|see you|take care|晚安|回[头頭]聊|下次", re.IGNORECASE)
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
@@ -156,6 +231,7 @@ class Heard:
     form: str
     said_before: str  # the consumer's message before this one
     answered: bool = False  # that message was answered with an FAQ entry
+    in_fraud: bool = False  # what was said to them last is what to do in a fraud
     other_language: bool = False  # the letters tell that it is neither Chinese nor English
 
 
@@ -235,12 +311,21 @@ def _outside(heard: Heard) -> Decision:
         return _own(heard, Label(name="other_language", score=1.0), "the letters of another language")
     if _CHARACTERS.fullmatch(heard.text):
         return _own(heard, Label(name="set_language", score=1.0), "nothing but a wish for other characters")
+    if _TERSE.fullmatch(heard.text):
+        return _own(heard, Label(name="outreach_reply", score=1.0), "a letter that only answers a message of ours")
     if heard.answered and (judged := _judged(heard.text)):
         return _own(heard, Label(name=judged, score=1.0), "a word on the answer before it")
     if not _worded(heard.text):
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
+    if heard.in_fraud and _STILL.search(heard.text) and len(heard.text) <= BRIEF:
+        return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")
     meant = _meant(heard)
-    if first := _first(meant, FIRST):
+    first = _first(meant, FIRST)
+    if _is_legal(heard) and (first is None or first.name not in SAFETY):
+        return _own(
+            heard, Label(name="legal_question", score=1.0), "whether to go to court: no entry may advise on that"
+        )
+    if first:
         return _own(heard, first, f"likely enough ({first.score:.2f}) for what comes before the FAQ")
     top = _likeliest(meant)
     own = top.name != QUESTION
@@ -253,13 +338,8 @@ def _outside(heard: Heard) -> Decision:
     if not own and top.score >= SURE and best and best.score >= DISTANT:
         decision = "ask"
     if decision == "ask" and best:
-        return Decision(
-            intent="faq_ask",
-            label="faq:ask",
-            confidence=best.score,
-            runner_up=_other_than_a_question(heard),
-            why=f"several entries may fit, the best with {best.score:.2f}",
-            values={"choice": [hit.id for hit in heard.hits[:CHOICES_MAX]]},
+        return _ask(
+            heard, best, _other_than_a_question(heard), f"several entries may fit, the best with {best.score:.2f}"
         )
     return Decision(
         intent="faq_none",
@@ -288,16 +368,57 @@ def _inside(heard: Heard) -> Decision:
         return _inform(heard, top, "where to reply, which the form asked for")
     if safety := _first(meant, SAFETY, SAFETY_IN_FORM):
         return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
-    wished = top.name in INTERRUPTS and (top.name != "goodbye" or _PARTING.search(heard.text))
-    if wished and top.score >= IN_FORM and brief:
+    if _is_wish(heard, top) and top.score >= IN_FORM and brief:
         return _own(heard, top, f"a brief and clear wish ({top.score:.2f}) interrupts the form")
-    question = len(heard.text) <= QUESTION_MAX and _ASKING.search(heard.text) is not None
-    if question and heard.hits_decision == "answer" and best and best.score >= FAQ_IN_FORM:
-        if heard.text != heard.said_before:
-            why = f"a question inside the form that the FAQ answers with {best.score:.2f}"
-            return _answer(best, f"form:{heard.form}:{heard.asked}", why)
-        return _inform(heard, top, "said again after it was answered: this is what the form asked for")
+    if _asks(heard):
+        if heard.text == heard.said_before:
+            return _inform(heard, top, "said again after it was answered: this is what the form asked for")
+        if _is_legal(heard):
+            return _own(heard, Label(name="legal_question", score=1.0), "whether to go to court, asked inside the form")
+        aside = f"form:{heard.form}:{heard.asked}"
+        if heard.hits_decision == "answer" and best and best.score >= FAQ_IN_FORM:
+            return _answer(best, aside, f"a question inside the form that the FAQ answers with {best.score:.2f}")
+        outright = _ASKS_OUTRIGHT.fullmatch(heard.text) is not None
+        if outright and heard.hits_decision != "none" and best and top.name == QUESTION and top.score >= SURE:
+            return _ask(
+                heard, best, aside, f"a question inside the form that several entries may answer, {best.score:.2f}"
+            )
+        lost = top.name in (QUESTION, "out_of_scope") and not _WAY.search(heard.text)
+        if outright and lost and heard.asked == "message_contact":
+            why = "a question instead of a contact, which no entry answers"
+            return Decision(intent="faq_none", label="faq:none", confidence=top.score, runner_up=aside, why=why)
     return _inform(heard, top, f"the open form asked for {heard.asked}")
+
+
+def _is_wish(heard: Heard, top: Label) -> bool:
+    """Whether what is likeliest may interrupt a form, as `heard` puts it."""
+    if top.name == "abuse":
+        return len(heard.text) <= OUTBURST
+    if heard.asked == "message_contact" and top.name in ASIDE:
+        return True
+    if top.name not in INTERRUPTS or (top.name == "goodbye" and not _PARTING.search(heard.text)):
+        return False
+    if heard.asked == "message_contact" and top.name not in ("handoff", "opt_out"):
+        return _GIVING_UP.search(heard.text) is not None if top.name == "stop" else not _WAY.search(heard.text)
+    return True
+
+
+def _asks(heard: Heard) -> bool:
+    """Whether a text inside a form is a question and not the matter itself, which may hold one too."""
+    if len(heard.text) > QUESTION_MAX or not _ASKING.search(heard.text):
+        return False
+    if heard.asked == "message_contact" and len(heard.text) <= BRIEF and _ON_CONTACT.search(heard.text):
+        return False
+    if heard.asked != "message_text" or _HOW.search(heard.text):
+        return True
+    told = _DEMAND.search(heard.text) or _HAPPENED.search(heard.text)
+    return told is None or len(_CLAUSE.findall(heard.text)) < 2
+
+
+def _is_legal(heard: Heard) -> bool:
+    """Whether it asks if or how to go to court."""
+    text = heard.text
+    return len(text) <= _LEGAL_MAX and _LEGAL.search(text) is not None and not _IN_COURT.search(text)
 
 
 def _worded(text: str) -> bool:
@@ -321,6 +442,17 @@ def _answer(best: Hit, runner_up: str, why: str) -> Decision:
     label = f"faq:{best.topic}:{best.id}"
     return Decision(
         intent="faq", label=label, confidence=best.score, runner_up=runner_up, why=why, values={"id": [best.id]}
+    )
+
+
+def _ask(heard: Heard, best: Hit, runner_up: str, why: str) -> Decision:
+    return Decision(
+        intent="faq_ask",
+        label="faq:ask",
+        confidence=best.score,
+        runner_up=runner_up,
+        why=why,
+        values={"choice": [hit.id for hit in heard.hits[:CHOICES_MAX]]},
     )
 
 
