@@ -18,4 +18,7 @@ class DropMessage(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[dict[str, Any]]:
         """Empties the form's slots; what the consumer hears is said by the rule."""
-        return [SlotSet(name, None) for name in ("message_text", "message_contact", *_about.EMPTY)]
+        return [
+            SlotSet(name, None)
+            for name in ("message_text", "message_contact", "message_contact_refused", *_about.EMPTY)
+        ]

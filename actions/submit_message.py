@@ -22,8 +22,9 @@ class SubmitMessage(Action):
         text, contact = text_of(tracker.get_slot("message_text")), text_of(tracker.get_slot("message_contact"))
         if not text or not contact:
             raise ValueError("the form was submitted before it was complete")
-        facts = {name: text_of(tracker.get_slot(slot)) for name, slot in _about.SLOTS.items()}
-        known = {name: value for name, value in facts.items() if value}
-        ask(dispatcher, "leave_message", text=text, contact=contact, **known)
+        ask(dispatcher, "leave_message", text=text, contact=contact, **_about.fields(tracker))
         say(dispatcher, "leave_message.done")
-        return [SlotSet(name, None) for name in ("message_text", "message_contact", *_about.EMPTY)]
+        return [
+            SlotSet(name, None)
+            for name in ("message_text", "message_contact", "message_contact_refused", *_about.EMPTY)
+        ]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.forms import FormValidationAction
 
-from actions import _about
+from actions import _about, _contact
 from actions._asking import ask, intent_of, metadata_of, say, since, text_of
+from core.model import AWAY
 from faq.folding import simplified
 
 TEXT_MIN = 4  # letters, digits or characters: less is a greeting or a slip
 TEXT_MAX = 2000  # characters, as many as a message has
-CONTACT_MIN, CONTACT_MAX = 3, 100  # characters
-REFERENCE = re.compile(r"⟦(?:phone|email):[a-z0-9]+⟧")  # the vault's: what was typed lies encrypted
-_NO_CONTACT = re.compile(r"⟦(?:id-card|bank-card)⟧")
-_HERE = re.compile(r"这里|这儿|此处|本窗口|在线回|网上回|聊天|对话|\b(here|this chat|in chat|online)\b", re.IGNORECASE)
 _BACK = re.compile(
     r"我?[要想]?(?:返回|退回)(?:上一步|一步)?|(?:回到)?上一步|(?:go )?back|(?:one )?step back|previous(?: step)?"
 )
@@ -27,18 +25,24 @@ _RESTART = re.compile(
     r"start (?:over|again)|begin again|restart"
 )
 _CORRECTION = re.compile(
-    r"不对|不是|错了|[写说打]错|更正|改成|应该是|"
-    r"\b(?:no|sorry|wait|actually|correction)\b\W|\bi meant?\b|\bshould be\b",
+    r"不对|不是|唔系|唔是|错了|[写说打]错|更正|改成|应该是|"
+    r"\b(?:no|sorry|wait|actually|correction)\b\W|\bi meant?\b|\bshould be\b|\b(?:not|instead of) (?:rmb ?|¥)?\d",
     re.IGNORECASE,
 )
+REFUSED = "message_contact_refused"  # slot: a contact was asked for and refused once
+SENTENCE_HAN, SENTENCE_WORDS = 8, 6  # characters or words from which an answer tells more than a name or a slip
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
-AWAY = 12 * 3600.0  # seconds: who comes back later is asked first whether the message is still to be written
-# A number, an account name with a figure or a mark in it, or a word behind the name of a messenger.
-_HANDLE = re.compile(
-    r"\d{5}|\d{3}[-\s]\d{3}|[a-z][-_.a-z]*[\d_@][-_.@a-z0-9]*|\d+[a-z_@][-_.@a-z0-9]+|"
-    r"(?:微信|wechat|weixin|qq|line|telegram|whatsapp|skype)\W{0,3}(?:号|id)?\W{0,3}(?:是|is)?\W{0,3}[a-z0-9]{3}",
-    re.IGNORECASE,
-)
+# What is said to a contact that is none yet; the form asks again behind it.
+_AMISS: Mapping[str, str] = {
+    "unseen_account": "leave_message.unseen_account",
+    "unseen_number": "leave_message.unseen_number",
+    "card": "leave_message.card_contact",
+    "refused": "leave_message.no_contact",
+    "asks_when": "leave_message.when",
+    "asks_why": "leave_message.why_contact",
+    "unclear": "leave_message.invalid_contact",
+}
 
 
 class ValidateLeaveMessage(FormValidationAction):
@@ -66,9 +70,11 @@ class ValidateLeaveMessage(FormValidationAction):
         if len(re.findall(r"\w", text)) < TEXT_MIN or len(text) > TEXT_MAX:
             say(dispatcher, "leave_message.invalid_text")
             return {"message_text": None}
+        if _about.is_mistyped(text):
+            say(dispatcher, "leave_message.case_no_wrong")
         about = _about.read(tracker, text)
         filled: dict[str, Any] = {"message_text": text, **_about.EMPTY, **about}
-        if (reference := REFERENCE.search(text)) and not tracker.get_slot("message_contact"):
+        if (reference := _contact.REFERENCE.search(text)) and not tracker.get_slot("message_contact"):
             filled["message_contact"] = reference[0]
         elif not tracker.get_slot("message_contact"):
             _read_back(dispatcher, tracker, about)
@@ -77,7 +83,7 @@ class ValidateLeaveMessage(FormValidationAction):
     def validate_message_contact(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
-        """A masked phone or e-mail, an account name or number, or the wish to be answered in this conversation.
+        """A way to answer, see `_contact.heard`; who refuses to give one twice is answered in this conversation.
 
         Said instead of one: a step back, all over again, or a correction, which is added to the message.
         """
@@ -86,23 +92,42 @@ class ValidateLeaveMessage(FormValidationAction):
             if _is(wish, contact):
                 say(dispatcher, key)
                 return {"message_text": None, "message_contact": None, **_about.EMPTY}
-        message = text_of(tracker.get_slot("message_text"))
-        if (
-            _CORRECTION.search(simplified(contact))
-            and not REFERENCE.search(contact)
-            and len(message) + len(contact) < TEXT_MAX
-        ):
-            say(dispatcher, "leave_message.corrected")
-            about = _about.kept(tracker) | _about.read(tracker, contact)
-            _read_back(dispatcher, tracker, about)
-            return {"message_text": f"{message}\n{contact}", "message_contact": None, **about}
-        if since(tracker) >= AWAY and not REFERENCE.search(contact):
-            say(dispatcher, "leave_message.draft")
-            return {"message_contact": None}
-        if _is_contact(contact):
+        given = _contact.heard(contact, str((metadata_of(tracker).get("channel") or {}).get("kind", "")))
+        if _contact.REFERENCE.search(contact) is None:
+            if (about := self._correction(tracker, contact, given)) is not None:
+                say(
+                    dispatcher,
+                    "leave_message.case_no_wrong" if _about.is_mistyped(contact) else "leave_message.corrected",
+                )
+                if about != _about.kept(tracker):
+                    _read_back(dispatcher, tracker, about)
+                message = text_of(tracker.get_slot("message_text"))
+                return {"message_text": f"{message}\n{contact}", "message_contact": None, **about}
+            if since(tracker) >= AWAY:
+                say(dispatcher, "leave_message.draft")
+                return {"message_contact": None}
+        if given == "refused" and tracker.get_slot(REFUSED):
+            given = "taken"
+        if given == "taken":
+            if _contact.is_here(contact):
+                say(dispatcher, "leave_message.here")
             return {"message_contact": contact}
-        say(dispatcher, "leave_message.invalid_contact")
-        return {"message_contact": None}
+        say(dispatcher, _AMISS[given])
+        return {"message_contact": None} | ({REFUSED: True} if given == "refused" else {})
+
+    def _correction(self, tracker: Tracker, text: str, given: _contact.Contact) -> dict[str, str] | None:
+        """What the message is about once `text` has put it right; None if `text` is no correction of it."""
+        message = text_of(tracker.get_slot("message_text"))
+        if given not in ("taken", "unclear") or len(message) + len(text) >= TEXT_MAX:
+            return None
+        known = _about.kept(tracker)
+        corrects = _CORRECTION.search(simplified(text)) is not None
+        changed = _about.corrected(tracker, text) if corrects else _about.read(tracker, text)
+        case = _about.SLOTS["case_no"] in changed or _about.is_mistyped(text)
+        news = not changed.items() <= known.items()
+        if case or corrects or (given == "unclear" and (news or _is_sentence(text))):
+            return known | changed
+        return None
 
 
 def _read_back(dispatcher: CollectingDispatcher, tracker: Tracker, about: dict[str, str]) -> None:
@@ -112,11 +137,9 @@ def _read_back(dispatcher: CollectingDispatcher, tracker: Tracker, about: dict[s
         say(dispatcher, "leave_message.about", about=_about.words(about, language))
 
 
-def _is_contact(text: str) -> bool:
-    if REFERENCE.search(text):
-        return len(text) <= CONTACT_MAX
-    plain = _NO_CONTACT.sub("", text)  # an ID or card number is no way to answer
-    return CONTACT_MIN <= len(text) <= CONTACT_MAX and bool(_HANDLE.search(plain) or _HERE.search(plain))
+def _is_sentence(text: str) -> bool:
+    """Whether `text` tells something, so that it is more of the message rather than a slip."""
+    return len(_HAN.findall(text)) >= SENTENCE_HAN or len(text.split()) >= SENTENCE_WORDS
 
 
 def _is(wish: re.Pattern[str], text: str) -> bool:

@@ -8,14 +8,27 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
+from bot.casework import Casework
 from bot.tongues import Spoken
 from core import alarm, inbox, outbox, questions, turns
-from core.effects import Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, Rate, SetLanguage
+from core.effects import (
+    PRIVATE,
+    Alert,
+    CancelHandOff,
+    CaseEffect,
+    Effect,
+    HandOff,
+    LeaveMessage,
+    OptOut,
+    Rate,
+    SetLanguage,
+)
 from core.model import Author, Lease, Rendered, Turn
 from core.questions import Missed
 from core.tables import conversation, effect
 from desk import handoff
 
+ABOUT = ("institution", "business", "amount", "day", "case_no")  # fields of LeaveMessage: what it is about
 PACK = 1  # zlib level: most of the gain for a third of the time
 SMALL = 1024  # bytes; below it compressing costs more (0.1 ms) than it saves
 
@@ -49,7 +62,15 @@ def unpack(packed: bytes | None) -> bytes | None:
 
 
 def apply(
-    conn: Connection, held: Lease, turn: Turn, plan: Plan, *, live: bool, until: datetime, now: datetime
+    conn: Connection,
+    held: Lease,
+    turn: Turn,
+    plan: Plan,
+    *,
+    casework: Casework,
+    live: bool,
+    until: datetime,
+    now: datetime,
 ) -> tuple[int, bool]:
     """Commits `plan` for `turn`; the visit it belongs to, and whether a further message of the conversation is due.
 
@@ -69,24 +90,29 @@ def apply(
         now=now,
     )
     if plan.parked:
-        alarm.raise_alarm(conn, "turn_parked", "brain", f"{_where(turn)} of {turn.conversation}: {plan.outcome}", now)
-    _act(conn, held, turn, plan, live=live, now=now)
+        _tell_parked(conn, turn, plan, now)
+    _act(conn, held, turn, plan, casework, live=live, now=now)
     return visit, turns.has_due(conn, held.conversation, now)
 
 
-def apply_out_of_turn(conn: Connection, seen: Lease, turn: Turn, plan: Plan, *, live: bool, now: datetime) -> None:
+def apply_out_of_turn(
+    conn: Connection, seen: Lease, turn: Turn, plan: Plan, *, casework: Casework, live: bool, now: datetime
+) -> None:
     """Commits a plan that needed no brain, past the messages before it. LeaseLost (nothing applied) as above."""
-    turns.finish_out_of_turn(conn, seen, turn, outcome=plan.outcome, now=now)
-    _act(conn, seen, turn, plan, live=live, now=now)
+    turns.finish_out_of_turn(conn, seen, turn, outcome=plan.outcome, parked=plan.parked, now=now)
+    if plan.parked:
+        _tell_parked(conn, turn, plan, now)
+    _act(conn, seen, turn, plan, casework, live=live, now=now)
 
 
-def _act(conn: Connection, held: Lease, turn: Turn, plan: Plan, *, live: bool, now: datetime) -> None:
-    for n, asked in enumerate(plan.effects):
-        _do(conn, turn, n, asked, now)
+def _act(
+    conn: Connection, held: Lease, turn: Turn, plan: Plan, casework: Casework, *, live: bool, now: datetime
+) -> None:
+    said = [words for n, asked in enumerate(plan.effects) for words in _do(conn, turn, n, asked, casework, now)]
     outbox.put(
         conn,
         held.conversation,
-        list(plan.say),
+        [*said, *plan.say],
         # A cause of its own: what made the turn fail may be that a `turn:` row cannot be written.
         cause=f"{'parked' if plan.parked else 'turn'}:{turn.inbox_id}",
         author=Author.SYSTEM if plan.parked else Author.BOT,
@@ -100,24 +126,31 @@ def _act(conn: Connection, held: Lease, turn: Turn, plan: Plan, *, live: bool, n
         questions.keep(conn, held.conversation, turn.seq, plan.missed, now)
 
 
+def _tell_parked(conn: Connection, turn: Turn, plan: Plan, now: datetime) -> None:
+    alarm.raise_alarm(conn, "turn_parked", "brain", f"{_where(turn)} of {turn.conversation}: {plan.outcome}", now)
+
+
 def _where(turn: Turn) -> str:
     """How an alarm names a message: by its numbers, never its words; seq is its place in the transcript."""
     return f"message {turn.inbox_id}, seq {turn.seq}"
 
 
-def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> None:
-    """Applies one effect; its row's key (message, place) is what makes a second time impossible."""
+def _do(conn: Connection, turn: Turn, n: int, asked: Effect, casework: Casework, now: datetime) -> tuple[Rendered, ...]:
+    """Applies one effect and gives what it has to say; its row's key (message, place) is what makes a second time
+    impossible."""
     fields, cause = asdict(asked), f"{turn.inbox_id}:{n}"
-    conn.execute(
-        insert(effect).values(inbox_id=turn.inbox_id, n=n, name=fields.pop("name"), fields=fields, applied_at=now)
-    )
+    name, case_effect = fields.pop("name"), isinstance(asked, CaseEffect)
+    kept = {field: value for field, value in fields.items() if not (case_effect and field in PRIVATE)}
+    conn.execute(insert(effect).values(inbox_id=turn.inbox_id, n=n, name=name, fields=kept, applied_at=now))
+    if isinstance(asked, CaseEffect):
+        return casework.do(conn, turn, n, asked, now)
     match asked:
         case SetLanguage():
             conn.execute(
                 update(conversation).where(conversation.c.id == turn.conversation).values(language=asked.language)
             )
         case LeaveMessage():
-            facts = {"institution": asked.institution, "amount": asked.amount, "day": asked.day}
+            facts = {name: getattr(asked, name) for name in ABOUT}
             handoff.leave(
                 conn,
                 turn.conversation,
@@ -138,3 +171,4 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, now: datetime) -> N
         case Rate():
             if (answer := questions.last_answer(conn, turn.conversation, before=turn.seq)) is not None:
                 questions.rate(conn, turn.conversation, answer, asked.helpful == "yes", now)
+    return ()

@@ -16,9 +16,12 @@ from sqlalchemy import Connection
 from bot import choices, follow_up, saying, tongues
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
+from bot.casework import Casework
+from bot.heartbeat import Heartbeat
 from bot.reflexes import Reflex, Reflexes
 from bot.tongues import Spoken
-from core import alarm, outbox, retry, turns
+from cases import intake
+from core import alarm, outbox, questions, retry, turns
 from core.errors import LeaseLost, LedgerBusy
 from core.live import Live
 from core.model import (
@@ -36,6 +39,7 @@ from core.model import (
 )
 from core.store import Store
 from core.turns import FREE, Waiting
+from core.vault import Vault
 from faq.asking import Asking
 from faq.publish import Current
 from faq.responses import Renderer
@@ -43,6 +47,7 @@ from faq.search import Found
 
 log = structlog.get_logger()
 
+GOES_ON = "/complaint"  # a button that begins a complaint, or goes on with a draft
 HOLD_AFTER_SWEEP = 0.5  # seconds: the sweeper looks this often, so a sentence due at 5 s is written from 4.5 s on
 
 
@@ -82,6 +87,7 @@ class Conversations:
         self,
         *,
         store: Store,
+        vault: Vault,
         live: Live,
         brain: BrainClient,
         content: Content,
@@ -94,6 +100,7 @@ class Conversations:
     ) -> None:
         """`watch` is told how each turn ended and its seconds; metrics hang there."""
         self._store = store
+        self._vault = vault
         self._live = live
         self._brain = brain
         self._content = content
@@ -143,14 +150,29 @@ class Conversations:
                     await self._answer_out_of_turn(seen, turn, reflex)
         self._live.turns.add(conversation)
 
+    async def park(self, conversation: ConversationId, external_id: str) -> None:
+        """Gives up the open message with this external id, because its answer would come too late to be told."""
+        seen = await self._store.read(lambda conn: turns.look(conn, conversation))
+        if seen is None or seen.owner != "bot":
+            return
+        for turn in seen.turns:
+            if turn.external_id == external_id:
+                plan = self._parked(seen, turn, TurnFailed("slow", "the platform waits no longer"))
+                await self._apply_out_of_turn(seen, turn, plan)
+
     async def _answer_out_of_turn(self, seen: Lease, turn: Turn, reflex: Reflex) -> None:
+        await self._apply_out_of_turn(seen, turn, self._reflex_plan(seen, reflex, None, self._spoken(seen, turn)))
+
+    async def _apply_out_of_turn(self, seen: Lease, turn: Turn, plan: Plan) -> None:
         started = time.perf_counter()
-        plan = self._reflex_plan(seen, reflex, None, self._spoken(seen, turn))
+        plan = self._as_carried(seen, plan)
         live = self._accounts[seen.channel].capabilities.live
+        casework = self._casework(plan)
         now = self._clock()
         with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
             await self._store.write(
-                lambda conn: apply_out_of_turn(conn, seen, turn, plan, live=live, now=now), seen.conversation
+                lambda conn: apply_out_of_turn(conn, seen, turn, plan, casework=casework, live=live, now=now),
+                seen.conversation,
             )
             self._announce(seen.conversation, live=live)
             self._ended(turn, plan, time.perf_counter() - started)
@@ -158,7 +180,7 @@ class Conversations:
     async def _take(self, held: Lease) -> bool:
         """Goes through the messages of one lease; True if the conversation should be looked at again."""
         more = False
-        with _Heartbeat(self._store, held, self._clock, self._limits.lease):
+        with Heartbeat(self._store, held, self._clock, self._limits.lease):
             for turn in held.turns:
                 started = time.perf_counter()
                 try:
@@ -219,13 +241,32 @@ class Conversations:
 
     async def _commit(self, held: Lease, turn: Turn, plan: Plan, *, last: bool) -> tuple[int, bool]:
         now = self._clock()
+        plan = self._as_carried(held, plan)
         until = FREE if last else now + timedelta(seconds=self._limits.lease)
         live = self._accounts[held.channel].capabilities.live
+        casework = self._casework(plan)
         done = await self._store.write(
-            lambda conn: apply(conn, held, turn, plan, live=live, until=until, now=now), held.conversation
+            lambda conn: apply(conn, held, turn, plan, casework=casework, live=live, until=until, now=now),
+            held.conversation,
         )
         self._announce(held.conversation, live=live)
         return done
+
+    def _as_carried(self, held: Lease, plan: Plan) -> Plan:
+        """The plan as its channel carries it: a platform that bounds answers counts them, so they go out as one, and a
+        template is paid for each time; the choices do not fit into it, so a number means none of them."""
+        carries = self._accounts[held.channel].capabilities
+        if not plan.say or (carries.free_text and not carries.window):
+            return plan
+        whole = plan.say[0] if len(plan.say) == 1 else saying.merged(plan.say)
+        return replace(plan, say=(whole if carries.free_text else replace(whole, buttons=()),))
+
+    def _casework(self, plan: Plan) -> Casework:
+        """Who does what the plan asks of cases, in the language in which it answers."""
+        spoken, renderer = plan.spoken.after(plan.effects), self._content.current.renderer
+        return Casework(
+            vault=self._vault, render=lambda say: renderer.render(say, spoken.locale), language=spoken.answered
+        )
 
     def _announce(self, conversation: ConversationId, *, live: bool) -> None:
         self._live.news(conversation)
@@ -250,7 +291,9 @@ class Conversations:
             reply = None  # what a reflex says does not need the brain
         if reflex is not None:
             return self._reflex_plan(held, reflex, reply, spoken)
-        return _brain_plan(cast("TurnReply", reply), found, spoken, current.renderer)
+        answered = cast("TurnReply", reply)
+        resumed = replace(answered, say=saying.resumed(answered.say, self._since(held)))
+        return _brain_plan(resumed, found, spoken, current.renderer)
 
     def _reflex(self, turn: Turn) -> Reflex | None:
         return self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
@@ -272,20 +315,27 @@ class Conversations:
         kind, text, payload = turn.kind, turn.text, turn.payload
         if reflex is not None:
             kind, text, payload = MessageKind.PAYLOAD, "", reflex.brain
-        elif kind is MessageKind.PAYLOAD and not await self._offered(turn):
-            kind, text, payload = MessageKind.TEXT, text or payload, ""  # not a button of ours: words like any other
+        elif kind is MessageKind.PAYLOAD:
+            payload = await self._offered(turn)
+            if not payload:  # not a button of ours: words like any other
+                kind, text = MessageKind.TEXT, text or turn.payload
         elif kind is MessageKind.TEXT:
             text = choices.asked_instead(text)
             pages = current.renderer.pages
             if meant := choices.chosen(text, held.offered) or choices.topic(text, pages):
                 kind, payload = MessageKind.PAYLOAD, meant
-            elif follow_up.is_one(text) and (before := follow_up.answered(held.offered)):
-                kind, payload = MessageKind.PAYLOAD, await self._follow_up(text, before, spoken, current)
+            elif follow_up.is_one(text) and (before := await self._answered(turn)):
+                has_more = follow_up.answered(held.offered) == before
+                kind, payload = (
+                    MessageKind.PAYLOAD,
+                    await self._follow_up(text, before, spoken, current, has_more=has_more),
+                )
         searched = kind is MessageKind.TEXT and not spoken.other
         asked = await self._asking.ask(current.search, text, spoken.answered) if searched else None
         found = asked.found if asked else None
         account = self._accounts[held.channel]
         now = self._clock()
+        draft = await self._draft(turn) if payload.startswith(GOES_ON) else {}
         reply = await self._brain.turn(
             TurnRequest(
                 turn=f"{turn.inbox_id}-{held.fence}",
@@ -304,23 +354,40 @@ class Conversations:
                 context={
                     "pending": None,
                     "case": None,
+                    "draft": draft,
                     "last_speaker": "bot",
-                    "since": (now - held.last_at).total_seconds() if held.last_at else None,
+                    "since": self._since(held),
                 },
                 state=unpack(held.state),
             )
         )
         return reply, found
 
-    async def _follow_up(self, text: str, before: str, spoken: Spoken, current: Current) -> str:
-        """The payload for a question on the entry `before`: another entry if one answers it, else all on that one."""
-        entry = current.content.entries.get(before)
-        asked = f"{entry.question[spoken.answered]} {text}" if entry else text
-        found = (await self._asking.ask(current.search, asked, spoken.answered)).found
-        other = found.hits[0].id if found.decision == "answer" and found.hits else before
-        return follow_up.details(before) if other == before else f'/faq{{"id":"{other}"}}'
+    def _since(self, held: Lease) -> float | None:
+        """Seconds since the turn before; None for the first."""
+        return (self._clock() - held.last_at).total_seconds() if held.last_at else None
 
-    async def _offered(self, turn: Turn) -> bool:
+    async def _answered(self, turn: Turn) -> str:
+        return await self._store.read(lambda conn: questions.last_entry(conn, turn.conversation, before=turn.seq))
+
+    async def _follow_up(self, text: str, before: str, spoken: Spoken, current: Current, *, has_more: bool) -> str:
+        """The payload for a question on the entry `before`: another entry if one answers it, else all on that one, and
+        where that was said already, that there is no answer."""
+        entry = current.content.entries.get(before)
+        asked = f"{entry.question[spoken.answered]} {follow_up.in_full(text)}" if entry else text
+        found = (await self._asking.ask(current.search, asked, spoken.answered)).found
+        best = found.hits[0].id if found.decision == "answer" and found.hits else ""
+        if best and best != before:
+            return follow_up.answer(best)
+        if has_more:
+            return follow_up.details(before)
+        return follow_up.answer(before) if best and follow_up.is_on(text, entry) else follow_up.NOTHING_MORE
+
+    async def _draft(self, turn: Turn) -> dict[str, str]:
+        """What the conversation's draft of a complaint holds."""
+        return await self._store.read(lambda conn: intake.recall(conn, self._vault, turn.conversation))
+
+    async def _offered(self, turn: Turn) -> str:
         return await self._store.read(
             lambda conn: outbox.offered(conn, turn.conversation, turn.payload, before=turn.seq)
         )
@@ -356,7 +423,7 @@ class Conversations:
 
     async def _tell(self, waiting: Waiting, now: datetime) -> bool:
         account = self._accounts.get(waiting.channel)
-        if account is None:
+        if account is None or account.capabilities.passive:  # it would be the only answer there can be
             return False
         live = account.capabilities.live
         told = await self._store.write(self._hold(waiting, now, live=live), waiting.conversation)
@@ -429,33 +496,3 @@ def _after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
         last_at=now,
         offered=(),
     )
-
-
-class _Heartbeat:
-    """Renews a lease while it is in use; a turn that is done within a third of it never gets that far."""
-
-    def __init__(self, store: Store, held: Lease, clock: Callable[[], datetime], seconds: float) -> None:
-        self._store = store
-        self._held = held
-        self._clock = clock
-        self._seconds = seconds
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(seconds / 3, self._start)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._beat())
-
-    async def _beat(self) -> None:
-        held, seconds = self._held, self._seconds
-        with suppress(LedgerBusy):
-            while await self._store.write(  # noqa: ASYNC110
-                lambda conn: turns.renew(conn, held, self._clock(), seconds), held.conversation
-            ):
-                await asyncio.sleep(seconds / 3)

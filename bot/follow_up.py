@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bot.reflexes import normal
 from core.model import Button
+from faq.entries import Entry
 from faq.folding import simplified
 
 FOLLOW_UP_MAX = 40  # characters
@@ -18,10 +19,28 @@ _FOLLOW_UP = re.compile(
     r"(?:那|请问)?[在去到]?(?:哪里|哪儿)[办查弄]?理?[呢啊呀]?|"
     r"(?:and |so |ok |but )*(?:how long(?: (?:does|will|would) (?:it|that|this) take)?|"
     r"how much(?: (?:does|is|will) (?:it|that|this)(?: cost)?)?|is it free|does it cost (?:anything|money)|"
-    r"(?:what|which) (?:documents|papers)(?: (?:do i need|are needed))?|what do i need|"
+    r"(?:what|which) (?:documents|papers)(?: (?:do i need|are needed))?|"
+    r"what (?:do|should) i (?:need|bring|take)(?: with me)?|"
     r"where(?: (?:do|can) i (?:do|get) (?:it|that|this))?)"
 )
+_FULL = re.compile(r"\W*(?:and |so |ok |but )*how much")
+NOTHING_MORE = "/faq_none"  # the payload that says so
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+_COST = re.compile(r"how much|free|cost|money|多少钱|收费|免费|[要花交]钱|钱[吗么]")
+
+
+def in_full(text: str) -> str:
+    """`text` as it is searched behind the question before it: what is bare English for a price says little there."""
+    return "does it cost money" if _FULL.match(normal(text)) else text
+
+
+def is_on(text: str, entry: Entry | None) -> bool:
+    """Whether `entry` itself is on what `text` asks, its price, so that saying it again is an answer."""
+    if entry is None or not _COST.search(normal(text)):
+        return False
+    return any(_COST.search(normal(question)) for question in entry.question.values())
 
 
 def answered(offered: Sequence[Button]) -> str:
@@ -33,6 +52,11 @@ def answered(offered: Sequence[Button]) -> str:
 def is_one(text: str) -> bool:
     """Whether `text` asks for a part of an answer and does not say of which."""
     return len(text) <= FOLLOW_UP_MAX and _FOLLOW_UP.fullmatch(_EDGES.sub("", normal(simplified(text)))) is not None
+
+
+def answer(entry: str) -> str:
+    """The payload that asks for `entry`."""
+    return "/faq" + json.dumps({"id": entry}, separators=(",", ":"))
 
 
 def details(entry: str) -> str:

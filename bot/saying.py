@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from core.errors import ContentError
-from core.model import Language, Locale, Rendered, Say
+from core.model import AWAY, Language, Locale, Rendered, Say
 from core.questions import Candidate, Missed
 from faq.responses import Renderer
 from faq.search import Found
 
 GONE = Say(key="faq.expired")
+FORM = "leave_message."  # what keys of the form begin with
+FORM_QUESTIONS = frozenset({"leave_message.ask_text", "leave_message.ask_contact"})
 # A question that the brain takes for somebody else's matter may be one that an entry is missing for, or ran out.
 UNANSWERED = frozenset({"faq.no_answer", "out_of_scope", "person.offer"})
 
@@ -30,11 +32,29 @@ def _words(say: Say, locale: Locale, renderer: Renderer) -> Rendered:
         return renderer.render(GONE, locale)
 
 
+def merged(say: tuple[Rendered, ...]) -> Rendered:
+    """All of `say` in one message, with the choices of each; what is kept of an answer is kept of the first."""
+    texts = [f"{one.text}\n{one.source}" if one.source else one.text for one in say]
+    answer = next((one for one in say if one.entry), say[0])
+    buttons = tuple(button for one in say for button in one.buttons)
+    return replace(answer, text="\n\n".join(texts), buttons=buttons, source="")
+
+
 def honest(say: tuple[Say, ...], found: Found | None) -> tuple[Say, ...]:
     """`say`, but where it has no answer because the right entry has run out, that it is gone."""
     if found is None or not found.expired:
         return say
     return tuple(GONE if one.key in UNANSWERED else one for one in say)
+
+
+def resumed(say: tuple[Say, ...], since: float | None) -> tuple[Say, ...]:
+    """`say`, but where a form asks on after something else, that it is still open if the contact was away; `since`:
+    seconds since the conversation's turn before."""
+    if since is None or since < AWAY or len(say) < 2 or say[-1].key not in FORM_QUESTIONS:
+        return say
+    if any(one.key.startswith(FORM) for one in say[:-1]):
+        return say
+    return (*say[:-1], Say(key="leave_message.draft"), say[-1])
 
 
 def matched(words: Rendered, found: Found | None) -> Rendered:

@@ -4,22 +4,19 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Body, Depends, File, Header, Path, Query, Response, UploadFile
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Depends, File, Header, Path, Query, Response, UploadFile
 from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from cases import attachments, finding, history, keys, numbers, privacy, register, shapes, tasks
-from cases.model import Attachment, Case, CaseEvent, NewCase, NewTask, Person, RowId, Task
+from cases.model import Attachment, Case, CaseEvent, NewCase, NewTask, Person, Task
+from cases.office import NO_STORE, REFUSED, SHOWN, Caller, Described, Id, Key, Office, Require, actor, like
 from cases.shapes import Changes, Standing
 from core.errors import NotFound
-from core.store import Store
-from core.vault import Vault
 
 T = TypeVar("T")
 
@@ -37,58 +34,9 @@ NEW_CASE: dict[str, Any] = {
 }
 NEW_TASK = {"kind": "follow_up", "title": "回访", "owner": "queue:visits", "due_at": "2026-12-01T17:00:00+08:00"}
 PERSON = {"name": "王小明", "phone": "13800138000", "city": "西安"}
-REFUSALS = {
-    400: "`malformed`: what was sent is not what this address takes; the detail names the fields",
-    401: "`not_signed_in`: no token, or one that is not valid",
-    403: "`forbidden`: the token has not got the scope",
-    404: "`not_found`: there is no such case, task, file or person",
-    409: "`conflict`: somebody was quicker; `illegal_act`: not as the case stands; `kept`: the law still wants it",
-    410: "`erased`: the personal data is gone for good",
-    413: "`too_large`: longer than is taken",
-    415: "`not_taken`: this kind of file is not taken",
-    422: "`bad_case`: a value cannot be used; `key_used`, `infected`",
-    503: "`ledger_busy`, `scan_failed`: the same again, later",
-}
-REFUSAL = {
-    "type": "object",
-    "required": ["error", "detail"],
-    "properties": {"error": {"type": "string"}, "detail": {"type": "string"}},
-    "example": {"error": "not_found", "detail": f"there is no case {CASE_NO}"},
-}
-Described = dict[int | str, dict[str, Any]]
-_REFUSED: Described = {
-    status: {"description": told, "content": {"application/json": {"schema": REFUSAL}}}
-    for status, told in REFUSALS.items()
-}
 _BYTES: Described = {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 _EXPORT: Described = {200: {"headers": {"X-SHA256": {"schema": {"type": "string"}}}}}
-_NO_STORE = {"Cache-Control": "no-store"}
 _NEW: TypeAdapter[NewCase] = TypeAdapter(NewCase)
-
-
-class Caller(Protocol):
-    """Who holds the token of a request."""
-
-    @property
-    def token_id(self) -> int: ...
-
-
-Require = Callable[[str], Callable[..., Any]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Office:
-    """What the routes work with."""
-
-    store: Store
-    vault: Vault
-    clock: Callable[[], datetime]
-    attachment_bytes: int
-    scan_command: str
-
-
-def _like(example: dict[str, Any]) -> Any:
-    return Body(openapi_examples={"one": {"value": example}})
 
 
 def _number(
@@ -111,23 +59,11 @@ def _seen(
 CaseNo = Annotated[str, Depends(_number)]
 Seen = Annotated[int, Depends(_seen)]
 PersonId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
-Id = Annotated[RowId, Path()]
-Key = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        pattern="^[!-~]{1,100}$",
-        description="your own name of this request: with it, it may be sent again",
-        examples=["intake-4711"],
-    ),
-]
 
 
 def router(office: Office, require: Require) -> APIRouter:
     """The routes under /api that the register has; `require(scope)` is a dependency that gives the Caller."""
-    # The door has let nobody in without a token: this only describes it.
-    shown = Depends(HTTPBearer(auto_error=False, description="a token of ./qiantai tokens"))
-    routes = APIRouter(prefix="/api", tags=["cases"], responses=_REFUSED, dependencies=[shown])
+    routes = APIRouter(prefix="/api", tags=["cases"], responses=REFUSED, dependencies=[Depends(SHOWN)])
     store, vault, clock = office.store, office.vault, office.clock
     reads, writes = Depends(require("cases:read")), Depends(require("cases:write"))
     opens, exports = Depends(require("cases:open")), Depends(require("cases:export"))
@@ -183,7 +119,7 @@ def router(office: Office, require: Require) -> APIRouter:
 
     @routes.post("/cases", status_code=201)
     async def open_case(
-        new: Annotated[NewCase, _like(NEW_CASE)],
+        new: Annotated[NewCase, like(NEW_CASE)],
         key: Key,
         caller: Annotated[Caller, writes],
     ) -> shapes.OpenedOut:
@@ -192,7 +128,7 @@ def router(office: Office, require: Require) -> APIRouter:
         The query code is for the consumer, who asks with it after the case; it is shown only here.
         """
         asked = json.dumps(_NEW.dump_python(new, mode="json"), sort_keys=True)
-        who = _actor(caller)
+        who = actor(caller)
 
         def op(conn: Connection, now: datetime) -> dict[str, Any]:
             def do() -> dict[str, Any]:
@@ -210,7 +146,7 @@ def router(office: Office, require: Require) -> APIRouter:
     ) -> Standing:
         """Changes what was told of a case; fields that are left out stay."""
         given = {name: getattr(changes, name) for name in changes.model_fields_set}
-        who = _actor(caller)
+        who = actor(caller)
         done = await write(
             lambda conn, now: register.edit(conn, vault, case_no, given, actor=who, now=now, version=seen)
         )
@@ -221,7 +157,7 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, seen: Seen, what: shapes.ActIn, caller: Annotated[Caller, writes], response: Response
     ) -> Standing:
         """Does something to a case: the one way in which its state changes. `acts` of a case says what is possible."""
-        who = _actor(caller)
+        who = actor(caller)
         done = await write(
             lambda conn, now: register.act(conn, vault, case_no, what.act, what.facts, actor=who, now=now, version=seen)
         )
@@ -232,7 +168,7 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, new: shapes.NoteIn, caller: Annotated[Caller, writes], response: Response
     ) -> Standing:
         """Keeps a remark with a case, for those who work on it."""
-        who = _actor(caller)
+        who = actor(caller)
         done = await write(lambda conn, now: register.note(conn, vault, case_no, new.text, actor=who, now=now))
         return stand(done, response)
 
@@ -241,7 +177,7 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, seen: Seen, to: shapes.OwnerIn, caller: Annotated[Caller, writes], response: Response
     ) -> Standing:
         """Gives a case to an account, or to a queue (`queue:complaints`)."""
-        who = _actor(caller)
+        who = actor(caller)
         done = await write(
             lambda conn, now: register.assign(
                 conn, case_no, to.owner, actor=who, now=now, version=seen, reason=to.reason
@@ -253,12 +189,12 @@ def router(office: Office, require: Require) -> APIRouter:
     async def set_person(
         case_no: CaseNo,
         seen: Seen,
-        new: Annotated[Person, _like(PERSON)],
+        new: Annotated[Person, like(PERSON)],
         caller: Annotated[Caller, writes],
         response: Response,
     ) -> Standing:
         """Puts other data in the place of the person's; the event names the fields, not what they hold."""
-        who = _actor(caller)
+        who = actor(caller)
         done = await write(
             lambda conn, now: register.set_person(conn, vault, case_no, new, actor=who, now=now, version=seen)
         )
@@ -270,7 +206,7 @@ def router(office: Office, require: Require) -> APIRouter:
     ) -> Standing:
         """Makes a case a part of another one, or notes that it tells the same as another one."""
         given = {name: _other(getattr(to, name)) for name in to.model_fields_set}
-        who = _actor(caller)
+        who = actor(caller)
 
         def op(conn: Connection, now: datetime) -> Case:
             case = history.take(conn, case_no, seen)
@@ -285,10 +221,10 @@ def router(office: Office, require: Require) -> APIRouter:
 
     @routes.post("/cases/{case_no}/tasks", status_code=201)
     async def add_task(
-        case_no: CaseNo, new: Annotated[NewTask, _like(NEW_TASK)], caller: Annotated[Caller, writes]
+        case_no: CaseNo, new: Annotated[NewTask, like(NEW_TASK)], caller: Annotated[Caller, writes]
     ) -> Task:
-        """Gives somebody something to do for a case, by a time."""
-        who = _actor(caller)
+        """Gives somebody something to do for a case, by a time. What its facts may be depends on its kind."""
+        who = actor(caller)
         return await write(lambda conn, now: tasks.add(conn, vault, case_no, new, actor=who, now=now))
 
     @routes.patch("/cases/{case_no}/tasks/{task_id}")
@@ -296,7 +232,7 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, task_id: Id, to: shapes.TaskChange, caller: Annotated[Caller, writes]
     ) -> Task:
         """Gives an open task to somebody else, or another time."""
-        who = _actor(caller)
+        who = actor(caller)
 
         def op(conn: Connection, now: datetime) -> Task:
             _belongs(conn, case_no, tasks.get(conn, task_id))
@@ -308,12 +244,14 @@ def router(office: Office, require: Require) -> APIRouter:
     async def settle_task(
         case_no: CaseNo, task_id: Id, end: shapes.SettleIn, caller: Annotated[Caller, writes]
     ) -> Task:
-        """Ends a task, as done or as cancelled."""
-        who = _actor(caller)
+        """Ends a task, as done or as cancelled; what it needs to be done depends on its kind."""
+        who = actor(caller)
 
         def op(conn: Connection, now: datetime) -> Task:
             _belongs(conn, case_no, tasks.get(conn, task_id))
-            return tasks.settle(conn, vault, task_id, result=end.result, actor=who, now=now, cancel=end.cancel)
+            return tasks.settle(
+                conn, vault, task_id, result=end.result, facts=end.facts, actor=who, now=now, cancel=end.cancel
+            )
 
         return await write(op)
 
@@ -334,7 +272,7 @@ def router(office: Office, require: Require) -> APIRouter:
             longest=office.attachment_bytes,
             scan=office.scan_command,
         )
-        who = _actor(caller)
+        who = actor(caller)
         return await write(lambda conn, now: attachments.add(conn, vault, case_no, checked, actor=who, now=now))
 
     @routes.post("/cases/{case_no}/attachments/{attachment_id}/open", response_class=Response, responses=_BYTES)
@@ -342,7 +280,7 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, attachment_id: Id, why: shapes.ReasonIn, caller: Annotated[Caller, opens]
     ) -> Response:
         """The bytes of a file. Who opened it and why is written into the audit."""
-        who = _actor(caller)
+        who = actor(caller)
 
         def op(conn: Connection, now: datetime) -> tuple[Attachment, bytes]:
             known = attachments.get(conn, attachment_id)
@@ -352,7 +290,7 @@ def router(office: Office, require: Require) -> APIRouter:
 
         known, content = await write(op)
         named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(known.name, safe='')}"}
-        return Response(content, media_type=known.media_type, headers=named | _NO_STORE)
+        return Response(content, media_type=known.media_type, headers=named | NO_STORE)
 
     # ---- personal data -----------------------------------------------------------------------------------------------
 
@@ -361,8 +299,8 @@ def router(office: Office, require: Require) -> APIRouter:
         case_no: CaseNo, why: shapes.ReasonIn, caller: Annotated[Caller, opens], response: Response
     ) -> shapes.OpenData:
         """The people of a case and its texts, unmasked. Who opened them and why is written into the audit."""
-        who = _actor(caller)
-        response.headers.update(_NO_STORE)
+        who = actor(caller)
+        response.headers.update(NO_STORE)
         return await write(
             lambda conn, now: shapes.open_data(conn, vault, case_no, actor=who, reason=why.reason, now=now)
         )
@@ -380,18 +318,18 @@ def router(office: Office, require: Require) -> APIRouter:
     @routes.post("/people/{person_id}/export", response_class=Response, responses=_EXPORT)
     async def export(person_id: PersonId, why: shapes.ExportIn, caller: Annotated[Caller, exports]) -> Response:
         """All that is kept of one person, open, as JSON; its SHA-256 is in the audit and in the header X-SHA256."""
-        who = _actor(caller)
+        who = actor(caller)
         made = await write(
             lambda conn, now: privacy.export(
                 conn, vault, person_id, requester=why.requester, basis=why.basis, actor=who, now=now
             )
         )
-        return Response(made.content, media_type="application/json", headers={"X-SHA256": made.sha256} | _NO_STORE)
+        return Response(made.content, media_type="application/json", headers={"X-SHA256": made.sha256} | NO_STORE)
 
     @routes.post("/people/{person_id}/erase", status_code=204)
     async def erase(person_id: PersonId, why: shapes.EraseIn, caller: Annotated[Caller, exports]) -> None:
         """Destroys the key of a person's data; their cases stay, without them. 409 while the law wants them kept."""
-        who = _actor(caller)
+        who = actor(caller)
         await write(lambda conn, now: privacy.erase(conn, person_id, basis=why.basis, actor=who, now=now))
 
     return routes
@@ -401,10 +339,6 @@ def _page(found: finding.Page, now: datetime) -> shapes.PageOut:
     return shapes.PageOut(
         cases=[shapes.CaseLine.model_validate(shapes.line(case, now)) for case in found.cases], after=found.after
     )
-
-
-def _actor(caller: Caller) -> str:
-    return f"token:{caller.token_id}"
 
 
 def _other(case_no: str | None) -> str | None:

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, insert, select
 from cases import history, privacy
 from cases.model import Attachment, BadCase, Case
 from cases.tables import case_attachment
-from cases.texts import Masker
 from core.errors import NotFound, QiantaiError, TooLarge
 from core.vault import Vault
 
@@ -103,7 +102,7 @@ def add(conn: Connection, vault: Vault, case_no: str, file: File, *, actor: str,
     if (kept := conn.execute(same).one_or_none()) is not None:
         return _attachment(kept)
     seal = privacy.data_seal(conn, vault, case.person_id)
-    masker = Masker(conn, vault, conversation=case.conversation_id, case_id=case.id)
+    masker = privacy.masker(conn, vault, case)
     values = {
         "case_id": case.id,
         "name": masker.text(file.name, name="name"),

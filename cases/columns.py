@@ -122,6 +122,11 @@ def value(column: Column, cell: Cell) -> Any:
     return _READERS[column.kind](cell, column)
 
 
+def moment(told: str) -> datetime:
+    """A time as people write it, in China unless it tells its zone; a day alone is its first instant. ValueError."""
+    return _moment(told, COLUMNS[0])
+
+
 def empty(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
@@ -202,7 +207,7 @@ def _money(cell: Cell, column: Column) -> Decimal:
         amount = Decimal(told)
     except InvalidOperation:
         raise ValueError("no amount such as 1234.50") from None
-    if not amount.is_finite():
+    if not amount.is_finite() or abs(amount) >= EXACT_MAX:
         raise ValueError("no amount such as 1234.50")
     # What 0.1 + 0.2 makes of a cell is no part of a cent.
     return round(amount, 6).normalize() if isinstance(cell, float) else amount

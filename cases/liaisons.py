@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
@@ -15,6 +16,8 @@ from core import audit
 from core.errors import NotFound
 from core.vault import Vault
 
+Role = Literal["liaison", "deputy"]
+
 
 class Liaisons(NamedTuple):
     """The two people; None: nobody is known."""
@@ -24,16 +27,15 @@ class Liaisons(NamedTuple):
 
 
 def put(
-    conn: Connection, vault: Vault, id: int, *, liaison: Person | None, deputy: Person | None, actor: str, now: datetime
+    conn: Connection, vault: Vault, id: int, people: Mapping[Role, Person | None], *, actor: str, now: datetime
 ) -> None:
-    """Names an institution's liaison and deputy in the place of those before."""
-    values = {"liaison": _close(vault, id, "liaison", liaison), "deputy": _close(vault, id, "deputy", deputy)}
-    if (
-        conn.execute(update(institution).where(institution.c.id == id).values(values | {"updated_at": now})).rowcount
-        == 0
-    ):
+    """Names an institution's liaison, its deputy or both in the place of those before; None: nobody. NotFound."""
+    values: dict[str, Any] = {role: _close(vault, id, role, who) for role, who in people.items()}
+    change = update(institution).where(institution.c.id == id).values(values | {"updated_at": now})
+    if conn.execute(change).rowcount == 0:
         raise NotFound(f"there is no institution {id}")
-    audit.note(conn, actor=actor, act="cases.liaisons", subject=f"institution:{id}", now=now)
+    detail = ", ".join(f"{role} {'named' if who else 'taken out'}" for role, who in people.items())
+    audit.note(conn, actor=actor, act="cases.liaisons", subject=f"institution:{id}", detail=detail, now=now)
 
 
 def unmask(conn: Connection, vault: Vault, id: int, *, actor: str, reason: str, now: datetime) -> Liaisons:

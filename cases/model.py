@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
@@ -289,7 +290,9 @@ class CaseEvent:
     n: int  # 1, 2, 3 … without gaps
     at: datetime
     actor: str
-    act: str  # one of states.Act, or open, edit, note, assign, task, settle, link, attach, recount, person, code, erase
+    # One of states.Act, or open, edit, note, assign, urge, move, task, settle, link, attach, recount, person, code or
+    # erase:
+    act: str
     before: State | None  # None: there was no case
     after: State
     facts: dict[str, Any]
@@ -415,6 +418,11 @@ def read(kind: type[T], raw: Mapping[str, Any]) -> T:
     """`raw`, as from JSON, as a value of `kind` (NewCase, Fields, Person, NewTask, Filter); BadCase names every field
     that is wrong, and never its content."""
     try:
-        return TypeAdapter(kind).validate_python(dict(raw))
+        return _adapter(kind).validate_python(dict(raw))
     except ValidationError as e:
         raise BadCase("; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in e.errors())) from None
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)

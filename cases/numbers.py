@@ -8,11 +8,19 @@ import unicodedata
 
 from stdnum import damm
 
+from core import masking
+
 # Without 0 O, 1 I L, U V: read aloud, written by hand or typed on a telephone none is taken for another.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
-CODE_LENGTH = 10  # 29^10: 48 bits, beside the lock after a few wrong ones
+CODE_LENGTH = 10  # 29^10, of which three in four have two digits and two letters: 48 bits, beside the locks
 DIGITS = 7  # of the running number; a year with more cases gets longer numbers
 NUMBER = re.compile(r"Q?([0-9]{4})-?([0-9]{7,9})-?([0-9])")
+# In the middle of a sentence; without the Q, such a long number is a case number only behind a word for one.
+_MENTIONED = re.compile(
+    r"(?<![A-Z0-9])(?:Q|(?:单号|编号|案号|案件号|NUMBER|NO\.?|ID|CASE|TICKET|REFERENCE)[是为IS:\s#]{0,4})"
+    r"\s?(20[0-9]{2}[-\s]?[0-9]{7,9}[-\s]?[0-9])(?![0-9])"
+)
+MENTIONED_MAX = 2000  # characters of a message that are looked at
 
 
 def case_no(year: int, running: int) -> str:
@@ -32,9 +40,20 @@ def read_case_no(text: str) -> str:
     return f"Q{match[1]}-{match[2]}-{match[3]}"
 
 
+def mentioned(text: str) -> str:
+    """The first case number in a message such as "工单号 q2026 0001234 0 怎么样了", "" if there is none; ValueError if
+    it is mistyped."""
+    plain = unicodedata.normalize("NFKC", text[:MENTIONED_MAX]).upper().replace("—", "-").replace("–", "-")
+    found = _MENTIONED.search(plain)
+    return read_case_no(found[1]) if found else ""
+
+
 def new_code() -> str:
-    """A query code, random."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+    """A query code, random, of the form by which it is known in a text and hidden (core.masking)."""
+    while True:
+        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        if masking.CODE.fullmatch(code):
+            return code
 
 
 def plain_code(text: str) -> str:

@@ -21,16 +21,18 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 
 from cases import history
 from cases.calendar import today
-from cases.model import BadCase, Person, read
+from cases.model import BadCase, Case, Person, read
 from cases.states import ENDED
 from cases.tables import case_attachment, case_event, case_secret, complaint_case, person, person_mark
-from cases.texts import bare
+from cases.texts import Masker, Names, bare, veiled
 from core import audit, masking
 from core.errors import NotFound, QiantaiError
 from core.vault import KEY_BYTES, Seal, Vault
 
 OPEN = frozenset({"country", "province", "city", "gender", "language", "id_type"})  # of a person, what needs no mask
 PHONES = ("phone", "reserved_phone", "reply_phone")
+CALLED = "phone_and_name"  # kind of the mark by which a consumer without a query code is known
+_ADD, _ADD_MARK = insert(person), insert(person_mark)
 REFERENCE = re.compile(r"⟦(phone|email):([a-z2-7]{10})⟧")
 
 
@@ -64,7 +66,7 @@ def add(conn: Connection, vault: Vault, who: Person, *, now: datetime) -> str:
     id = secrets.token_hex(16)
     key = secrets.token_bytes(KEY_BYTES)
     sealed_key = vault.seal(base64.b64encode(key).decode(), context=f"person-key:{id}")
-    conn.execute(insert(person).values(id=id, key=sealed_key, sealed=_close(Seal(key), id, who), created_at=now))
+    conn.execute(_ADD, {"id": id, "key": sealed_key, "sealed": _close(Seal(key), id, who), "created_at": now})
     _mark(conn, vault, id, who)
     return id
 
@@ -79,10 +81,8 @@ def replace(conn: Connection, vault: Vault, id: str, who: Person) -> None:
 
 def masked(conn: Connection, vault: Vault, id: str) -> Person | None:
     """A person as everybody with access to the case may see them: 王**, *******8000; None once erased."""
-    try:
-        return hide(read_person(conn, vault, id))
-    except Erased:
-        return None
+    who = _unless_erased(conn, vault, id)
+    return None if who is None else hide(who)
 
 
 def unmask(conn: Connection, vault: Vault, id: str, *, actor: str, reason: str, now: datetime) -> Person:
@@ -113,13 +113,20 @@ def hide(who: Person) -> Person:
     """A person with the first character of the name, the last four of numbers and the domain of an address."""
     return dataclasses.replace(
         who,
-        name=who.name[:1] + "*" * len(who.name[1:]),
+        name=veiled(who.name),
         id_number=_end(who.id_number),
         birth_year=None,
         **{name: _end(getattr(who, name)) for name in PHONES},
         email="***" + who.email[who.email.find("@") :] if "@" in who.email else "*" * len(who.email),
         special_needs="***" if who.special_needs else "",
     )
+
+
+def masker(conn: Connection, vault: Vault, case: Case) -> Masker:
+    """What masks further texts of a case, with the names of its people."""
+    people = [_unless_erased(conn, vault, id) for id in (case.person_id, case.agent_id) if id]
+    names = Names(people, institution=case.told.institution)
+    return Masker(conn, vault, conversation=case.conversation_id, case_id=case.id, names=names)
 
 
 def told(who: Person) -> dict[str, Any]:
@@ -231,6 +238,13 @@ def read_person(conn: Connection, vault: Vault, id: str) -> Person:
     return read(Person, json.loads(seal.open(sealed, context=f"person:{id}")))
 
 
+def _unless_erased(conn: Connection, vault: Vault, id: str) -> Person | None:
+    try:
+        return read_person(conn, vault, id)
+    except Erased:
+        return None
+
+
 def _close(seal: Seal, id: str, who: Person) -> bytes:
     return seal.close(json.dumps(told(who), ensure_ascii=False).encode(), context=f"person:{id}")
 
@@ -238,17 +252,25 @@ def _close(seal: Seal, id: str, who: Person) -> bytes:
 def _mark(conn: Connection, vault: Vault, id: str, who: Person) -> None:
     if marks := _marks(vault, who):
         rows = [{"person_id": id, "kind": kind, "fingerprint": mark} for kind, mark in sorted(marks)]
-        conn.execute(insert(person_mark), rows)
+        conn.execute(_ADD_MARK, rows)
 
 
 def _marks(vault: Vault, who: Person) -> set[tuple[str, str]]:
     """Kind and fingerprint of what tells who it is; the same as a text's secrets have, so both are found together."""
-    values = {("phone", _phone(getattr(who, name))) for name in PHONES}
+    phones = {phone(getattr(who, name)) for name in PHONES} - {""}
+    values = {("phone", each) for each in phones}
     values |= {("email", unicodedata.normalize("NFKC", who.email).lower()), ("id_number", _id_number(who.id_number))}
-    return {(kind, vault.fingerprint(kind, value)) for kind, value in values if value}
+    marks = {(kind, vault.fingerprint(kind, value)) for kind, value in values if value}
+    return marks | {(CALLED, called(vault, each, who.name)) for each in phones if who.name}
 
 
-def _phone(written: str) -> str:
+def called(vault: Vault, phone: str, name: str) -> str:
+    """The mark of a telephone number together with the name of whose it is; `phone` canonical."""
+    return vault.fingerprint(CALLED, phone, "".join(unicodedata.normalize("NFKC", name).casefold().split()))
+
+
+def phone(written: str) -> str:
+    """A telephone number in the form in which it is known again."""
     found = [each.value for each in masking.find(written) if each.kind == "phone"]
     return found[0] if found else re.sub(r"[^\d+]", "", unicodedata.normalize("NFKC", written))
 

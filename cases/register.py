@@ -6,7 +6,6 @@ one new version; who saw an older version gets Conflict and loses nothing of the
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -29,20 +28,28 @@ from cases.model import (
     read,
 )
 from cases.states import ENDED, TRANSITIONS, Act, IllegalAct, State, step
-from cases.tables import case_number, complaint_case, institution
+from cases.tables import complaint_case, institution
 from cases.tasks import cancel_open
-from cases.texts import Masker, bare
-from core.store import upsert
+from cases.texts import Masker, Names, bare
 from core.tables import conversation
 from core.vault import Vault
 
 SKEW = timedelta(minutes=5)  # by which another system's clock may go ahead of ours
 ID_MAX = 2**63 - 1  # what a column holds
-MISSES_MAX = 5  # wrong query codes in a row before a case answers no more for a while
-LOCKED_FOR = timedelta(minutes=15)
 EXTERNAL_MAX = 64  # characters of what another system calls a case
 NUMBERS = ("institution_id", "total")  # facts that are whole numbers
 _HOLDER: TypeAdapter[str] = TypeAdapter(Holder)
+# Built once: a list of cases comes by here a hundred thousand times.
+_ADD = insert(complaint_case).returning(complaint_case.c.id)
+_STAND = (
+    update(complaint_case)
+    .where(complaint_case.c.id == bindparam("case"))
+    .values(due_at=bindparam("due_at"), retention_until=bindparam("retention_until"))
+)
+_NEXT = text(
+    "INSERT INTO case_number (year, n) VALUES (:year, 1)"
+    " ON CONFLICT (year) DO UPDATE SET n = case_number.n + 1 RETURNING n"
+)
 _BY_CAUSE = select(complaint_case.c.case_no).where(complaint_case.c.cause == bindparam("what"))
 
 
@@ -64,7 +71,9 @@ def open_case(conn: Connection, vault: Vault, new: NewCase, *, actor: str, cause
     received = min(new.received_at, now)
     state = State.DRAFT if new.draft else _submitted(new)
     _check_conversation(conn, new.conversation_id)
-    masker = Masker(conn, vault, conversation=new.conversation_id)
+    known_as = privacy.read_person(conn, vault, new.person_id) if new.person_id else new.person
+    names = Names((known_as, new.agent), institution=new.institution)
+    masker = Masker(conn, vault, conversation=new.conversation_id, names=names)
     told = masker.fields(Fields(**{name: getattr(new, name) for name in FIELDS}))
     codes.check({name: getattr(told, name) for name in codes.KINDS})
     external_no = masker.text(new.external_no, name="external_no", longest=EXTERNAL_MAX)
@@ -74,15 +83,13 @@ def open_case(conn: Connection, vault: Vault, new: NewCase, *, actor: str, cause
     # On PostgreSQL the number's row is locked from here on: whoever opened the same case meanwhile has committed it.
     if (known := _of_cause(conn, cause)) is not None:
         return Opened(case=known, query_code="")
-    if new.person_id:
-        privacy.data_seal(conn, vault, new.person_id)  # raises if there is no such person any more
     code = numbers.new_code()
     indexed = words.told(told.summary, told.institution, official, external_no)
     values = history.columns(told) | {
         "indexed": indexed,
         "case_no": case_no,
         "cause": cause,
-        "query_hash": _query_hash(vault, case_no, code),
+        "query_hash": query_hash(vault, case_no, code),
         "external_no": external_no,
         "source_channel": new.source_channel,
         "received_at": received,
@@ -96,13 +103,13 @@ def open_case(conn: Connection, vault: Vault, new: NewCase, *, actor: str, cause
         "opened_by": actor,
         "updated_at": now,
     }
-    id = conn.execute(insert(complaint_case).returning(complaint_case.c.id), values).scalar_one()
+    id = conn.execute(_ADD, values).scalar_one()
     facts = {"cause": cause, "source_channel": new.source_channel, "received_at": received.isoformat()}
     history.add_event(conn, id, 1, "open", facts, actor=actor, at=now, before=None, after=state)
     standing = watch.follow(
         conn, id, told.track, before=None, after=state, act=None, facts={}, now=now, started=received
     )
-    conn.execute(update(complaint_case).where(complaint_case.c.id == id).values(standing))
+    conn.execute(_STAND, {"case": id} | standing)
     masker.save(id)
     words.put(conn, id, indexed)
     return Opened(case=history.load(conn, case_no), query_code=code)
@@ -131,7 +138,7 @@ def act(
         _alone(conn)
     case = history.take(conn, case_no, version)
     at = max(now, case.updated_at)
-    masker = _masker(conn, vault, case)
+    masker = privacy.masker(conn, vault, case)
     kept = masker.facts({name: value for name, value in facts.items() if name != "into"})
     if "into" in facts:
         kept["into"] = _number(facts["into"])
@@ -178,7 +185,7 @@ def edit(
     if unknown := sorted(changes.keys() - set(FIELDS)):
         raise BadCase(f"{', '.join(unknown)}: no such field to change")
     told = read(Fields, {name: getattr(case.told, name) for name in FIELDS} | dict(changes))
-    masker = _masker(conn, vault, case)
+    masker = privacy.masker(conn, vault, case)
     changed = [name for name in changes if getattr(told, name) != getattr(case.told, name)]
     told = masker.fields(told, changed)
     changed = [name for name in changed if getattr(told, name) != getattr(case.told, name)]
@@ -208,12 +215,26 @@ def edit(
 def note(conn: Connection, vault: Vault, case_no: str, words: str, *, actor: str, now: datetime) -> Case:
     """Keeps a remark with the case, for those who work on it."""
     case = history.take(conn, case_no, None)
-    masker = _masker(conn, vault, case)
+    masker = privacy.masker(conn, vault, case)
     kept = masker.text(words, name="note")
     if not kept:
         raise BadCase("note: nothing was written")
     masker.save(case.id)
     return history.record(conn, case, "note", {"text": kept}, actor=actor, now=now)
+
+
+def urge(conn: Connection, case_no: str, *, actor: str, now: datetime) -> Case:
+    """Notes that somebody waits for it."""
+    return history.record(conn, history.take(conn, case_no, None), "urge", {}, actor=actor, now=now)
+
+
+def move(conn: Connection, case_no: str, conversation_id: str, *, actor: str, now: datetime) -> Case:
+    """Lets a case go on in another conversation of its consumer, which from now on opens it."""
+    case = history.take(conn, case_no, None)
+    if case.conversation_id == conversation_id:
+        return case
+    _check_conversation(conn, conversation_id)
+    return history.record(conn, case, "move", {}, actor=actor, now=now, changes={"conversation_id": conversation_id})
 
 
 def assign(
@@ -234,14 +255,24 @@ def assign(
 def set_person(
     conn: Connection, vault: Vault, case_no: str, who: Person, *, actor: str, now: datetime, version: int | None
 ) -> Case:
-    """Puts other data in the place of the person's; the event names the fields that changed, not what they hold."""
+    """Puts other data in the place of the person's; the event names the fields that changed, not what they hold.
+
+    A name that was not known before is veiled in what was told of the case.
+    """
     case = history.take(conn, case_no, version)
-    before = privacy.read_person(conn, vault, case.person_id)
-    names = [name for name in Person.__dataclass_fields__ if getattr(before, name) != getattr(who, name)]
+    known = privacy.read_person(conn, vault, case.person_id)
+    names = [name for name in Person.__dataclass_fields__ if getattr(known, name) != getattr(who, name)]
     if not names:
         return case
     privacy.replace(conn, vault, case.person_id, who)
-    return history.record(conn, case, "person", {"changed": names}, actor=actor, now=now)
+    masker = privacy.masker(conn, vault, case)
+    before, after = history.columns(case.told), history.columns(masker.fields(case.told))
+    row = {name: value for name, value in after.items() if value != before[name]}
+    masker.save(case.id)
+    done = history.record(conn, case, "person", {"changed": names}, actor=actor, now=now, changes=row)
+    if row:
+        words.index(conn, case.id)
+    return done
 
 
 # ---- cases that belong together --------------------------------------------------------------------------------------
@@ -280,41 +311,18 @@ def _link(
 # ---- the consumer's own question -------------------------------------------------------------------------------------
 
 
-def look_up(conn: Connection, vault: Vault, case_no: str, code: str, *, now: datetime) -> Case | None:
-    """The case for whoever has its number and its code; None for a wrong one of either, told and timed alike.
-
-    After MISSES_MAX wrong codes in a row the case answers nobody for LOCKED_FOR.
-    """
-    try:
-        number = numbers.read_case_no(case_no)
-    except ValueError:
-        number = ""
-    here = complaint_case.c.case_no == number
-    lock = complaint_case.c.query_locked_until
-    row = conn.execute(
-        select(complaint_case.c.query_hash, complaint_case.c.query_misses, lock).where(here).with_for_update()
-    ).one_or_none()
-    given = _query_hash(vault, number, numbers.plain_code(code))
-    right = hmac.compare_digest(given, row.query_hash if row else "0" * len(given))
-    locked = row is not None and row.query_locked_until is not None and now < row.query_locked_until
-    misses = 0 if right or row is None or (row.query_misses >= MISSES_MAX and not locked) else row.query_misses
-    if right and not locked:
-        conn.execute(update(complaint_case).where(here).values(query_misses=0, query_locked_until=None))
-        return history.load(conn, number)
-    if not locked:
-        until = now + LOCKED_FOR if misses + 1 >= MISSES_MAX else None
-        values: dict[str, Any] = {"query_misses": misses + 1, "query_locked_until": until}
-        conn.execute(update(complaint_case).where(here).values(values))
-    return None
-
-
 def new_code(conn: Connection, vault: Vault, case_no: str, *, actor: str, now: datetime) -> str:
     """Another query code for a consumer who lost theirs, which opens nothing any more."""
     case = history.take(conn, case_no, None)
     code = numbers.new_code()
-    changes = {"query_hash": _query_hash(vault, case_no, code), "query_misses": 0, "query_locked_until": None}
+    changes = {"query_hash": query_hash(vault, case_no, code)}
     history.record(conn, case, "code", {}, actor=actor, now=now, changes=changes)
     return code
+
+
+def query_hash(vault: Vault, case_no: str, code: str) -> str:
+    """What is kept of a query code; `code` as it was made."""
+    return vault.fingerprint("query-code", case_no, code)
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -353,23 +361,13 @@ def _number(given: object) -> str:
         raise BadCase(f"into: {e}") from None
 
 
-def _masker(conn: Connection, vault: Vault, case: Case) -> Masker:
-    return Masker(conn, vault, conversation=case.conversation_id, case_id=case.id)
-
-
 def _of_cause(conn: Connection, cause: str) -> Case | None:
     case_no = conn.execute(_BY_CAUSE, {"what": cause}).scalar_one_or_none()
     return None if case_no is None else history.load(conn, case_no)
 
 
 def _next_number(conn: Connection, year: int) -> int:
-    new = upsert(conn, case_number).values(year=year, n=1)
-    counted = new.on_conflict_do_update(index_elements=["year"], set_={"n": case_number.c.n + 1})
-    return cast("int", conn.execute(counted.returning(case_number.c.n)).scalar_one())
-
-
-def _query_hash(vault: Vault, case_no: str, code: str) -> str:
-    return vault.fingerprint("query-code", case_no, code)
+    return cast("int", conn.execute(_NEXT, {"year": year}).scalar_one())
 
 
 def _institution_name(conn: Connection, id: int | None) -> str:

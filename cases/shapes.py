@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from cases import attachments, history, privacy, rules, tasks, watch
 from cases.calendar import today
 from cases.finding import Dimension
+from cases.institutions import Institution, Listed
+from cases.liaisons import Role
 from cases.model import (
     Attachment,
     Case,
@@ -142,9 +144,10 @@ class TaskChange(BaseModel):
 
 
 class SettleIn(BaseModel):
-    model_config = _like({"result": "双方同意退还一半"})
+    model_config = _like({"result": "双方同意退还一半", "facts": {"outcome": "agreed"}})
 
     result: Annotated[Words, Field(max_length=20_000)] = ""
+    facts: dict[str, Any] = {}  # of its kind, beside those with which it was given
     cancel: bool = False
 
 
@@ -169,16 +172,45 @@ class EraseIn(BaseModel):
     basis: Told
 
 
-def _optional() -> type[BaseModel]:
-    hints = get_type_hints(Fields, include_extras=True)
-    fields: dict[str, Any] = {each.name: (hints[each.name], None) for each in dataclasses.fields(Fields)}
+def _optional(kind: Any) -> type[BaseModel]:
+    hints = get_type_hints(kind, include_extras=True)
+    fields: dict[str, Any] = {each.name: (hints[each.name], None) for each in dataclasses.fields(kind)}
     return create_model("Optional", **fields)
 
 
-class Changes(_optional()):
+class Changes(_optional(Fields)):
     """Any of a case's fields; what is left out stays."""
 
     model_config = _like({"level": "complex", "amount": "5000.00"})
+
+
+class InstitutionQuery(BaseModel):
+    model_config = STRICT
+
+    text: Short = ""
+    type: Short = ""
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    limit: Limit = PAGE
+
+
+class InstitutionChanges(_optional(Institution)):
+    """Any of an institution's fields; what is left out stays."""
+
+    model_config = _like({"aliases": ["长安行"], "city": "西安"})
+
+
+class LiaisonsIn(BaseModel):
+    """Who answers for complaints at an institution; null: nobody, left out: as before."""
+
+    model_config = _like({"liaison": {"name": "赵云", "phone": "13800138000"}, "deputy": None})
+
+    liaison: Person | None = None
+    deputy: Person | None = None
+
+    def given(self) -> dict[Role, Person | None]:
+        """Those that are not left out."""
+        roles: tuple[Role, ...] = ("liaison", "deputy")
+        return {role: getattr(self, role) for role in roles if role in self.model_fields_set}
 
 
 # ---- what goes out ---------------------------------------------------------------------------------------------------
@@ -268,6 +300,22 @@ class OpenData(BaseModel):
     agent: Person | None
     texts: dict[str, str]  # summary, facts, request, result
     events: dict[int, dict[str, str]]  # by number, the texts of notes, replies and so on that held something hidden
+
+
+class InstitutionPage(BaseModel):
+    institutions: list[Listed]
+    after: int | None  # for the next page; null at the end
+
+
+class LiaisonsOut(BaseModel):
+    liaison: Person | None
+    deputy: Person | None
+
+
+class InstitutionOut(LiaisonsOut):
+    """An institution; its people masked."""
+
+    institution: Listed
 
 
 class Cell(BaseModel):

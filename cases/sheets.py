@@ -29,6 +29,8 @@ LINES_MAX = 1_000_000
 SEPARATORS = ",;\t|"  # what Excel writes, by the country it is set to
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# What a spreadsheet shows in the place of a value that it could not compute.
+ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 OLD_EXCEL, ZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04"
 
 
@@ -181,6 +183,8 @@ def _value(value: Any) -> Cell:
     if isinstance(value, time):
         return value.isoformat()
     told = str(value)
+    if told in ERRORS:
+        return ""
     return plain(told) if len(told) <= CELL_MAX else told[:CELL_MAX]
 
 

@@ -102,6 +102,7 @@ case_number = Table(
 
 HAS_DUE = "due_at IS NOT NULL"
 HAS_AGENT = "agent_id IS NOT NULL"
+HAS_TALK = "conversation_id IS NOT NULL"
 complaint_case = Table(
     "complaint_case",
     metadata,
@@ -110,8 +111,6 @@ complaint_case = Table(
     Column("cause", Text, nullable=False, unique=True),  # what it was opened for: once
     _text("indexed"),  # the text whose words find it
     Column("query_hash", Text, nullable=False),  # keyed, of the code by which its consumer asks after it
-    Column("query_misses", Integer, nullable=False, server_default="0"),
-    Column("query_locked_until", Instant),
     _text("external_no"),
     Column("source_channel", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
@@ -171,6 +170,13 @@ complaint_case = Table(
     Index("ix_case_institution", "institution_id", "id"),
     Index("ix_case_person", "person_id"),
     Index("ix_case_agent", "agent_id", sqlite_where=text(HAS_AGENT), postgresql_where=text(HAS_AGENT)),
+    Index(
+        "ix_case_conversation",
+        "conversation_id",
+        "id",
+        sqlite_where=text(HAS_TALK),
+        postgresql_where=text(HAS_TALK),
+    ),
     Index("ix_case_state", "state", "id"),
     Index("ix_case_retention", "retention_until"),
     # All that a cross-tab counts by: it reads this index and never the rows.
@@ -301,4 +307,14 @@ case_key = Table(
     Column("status", Integer, nullable=False),
     Column("answer", JSON, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
+)
+
+# Who asks after cases how often: see cases.lookup. No key tells who it is.
+lookup_count = Table(
+    "lookup_count",
+    metadata,
+    Column("scope", Text, primary_key=True),  # source, network, case, all
+    Column("key", Text, primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("until", Instant, nullable=False, index=True),  # the count begins anew after this
 )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from cases import history
+from cases import codes, history, privacy, records
 from cases.model import BadCase, Case, NewTask, Task, TaskKind, TaskState, Warned
 from cases.states import IllegalAct
 from cases.tables import case_task, institution
-from cases.texts import SUMMARY_MAX, Masker
+from cases.texts import SUMMARY_MAX
 from cases.watch import task_times
 from core.errors import NotFound
 from core.vault import Vault
@@ -22,7 +23,7 @@ LASTING = frozenset({TaskKind.REVIEW, TaskKind.COMPENSATION, TaskKind.ROOT_CAUSE
 
 
 def add(conn: Connection, vault: Vault, case_no: str, new: NewTask, *, actor: str, now: datetime) -> Task:
-    """Gives somebody something to do for a case, by a time."""
+    """Gives somebody something to do for a case, by a time; its facts are those of its kind (`records`)."""
     case = history.take(conn, case_no, None)
     if case.ended and new.kind not in LASTING:
         raise IllegalAct(f"a case that is {case.state} takes only {', '.join(sorted(LASTING))}")
@@ -32,7 +33,8 @@ def add(conn: Connection, vault: Vault, case_no: str, new: NewTask, *, actor: st
         found = select(institution.c.id).where(institution.c.id == new.institution_id)
         if conn.execute(found).one_or_none() is None:
             raise BadCase(f"institution_id: there is no institution {new.institution_id}")
-    masker = _masker(conn, vault, case)
+    masker = privacy.masker(conn, vault, case)
+    told = _record(new.kind, new.facts)
     values = {
         "case_id": case.id,
         "kind": new.kind.value,
@@ -41,10 +43,10 @@ def add(conn: Connection, vault: Vault, case_no: str, new: NewTask, *, actor: st
         "institution_id": new.institution_id,
         "due_at": new.due_at,
         "state": TaskState.OPEN.value,
-        "facts": masker.facts(new.facts),
+        "facts": masker.facts(told),
         "created_at": now,
         "created_by": actor,
-        "tell_at": _tell_at(new.due_at, now),
+        "tell_at": _first_warning(new.due_at),
     }
     id = conn.execute(insert(case_task).returning(case_task.c.id), values).scalar_one()
     masker.save(case.id)
@@ -56,14 +58,15 @@ def add(conn: Connection, vault: Vault, case_no: str, new: NewTask, *, actor: st
 def change(
     conn: Connection, id: int, *, actor: str, now: datetime, owner: str | None = None, due_at: datetime | None = None
 ) -> Task:
-    """Gives an open task to somebody else, or another time."""
+    """Gives an open task to somebody else, or another time; whoever has it now is warned anew."""
     task = get(conn, id)
     case = _take(conn, task)
     task = _open(conn, id)
     new = NewTask(kind=task.kind, title=task.title, owner=owner or task.owner, due_at=due_at or task.due_at)
+    if (new.owner, new.due_at) == (task.owner, task.due_at):
+        return task
     values: dict[str, Any] = {"owner": new.owner, "due_at": new.due_at}
-    if new.due_at != task.due_at:
-        values |= {"warned": "", "tell_at": _tell_at(new.due_at, now)}
+    values |= {"warned": "", "tell_at": _first_warning(new.due_at)}
     conn.execute(update(case_task).where(case_task.c.id == id).values(values))
     facts = {"task": id, "owner": new.owner, "due_at": new.due_at.isoformat()}
     history.record(conn, case, "task", facts, actor=actor, now=now)
@@ -71,21 +74,36 @@ def change(
 
 
 def settle(
-    conn: Connection, vault: Vault, id: int, *, result: str, actor: str, now: datetime, cancel: bool = False
+    conn: Connection,
+    vault: Vault,
+    id: int,
+    *,
+    result: str,
+    actor: str,
+    now: datetime,
+    cancel: bool = False,
+    facts: Mapping[str, Any] | None = None,
 ) -> Task:
-    """Ends a task as done, or as cancelled; `result` says what came of it. Twice: IllegalAct."""
+    """Ends a task as done, or as cancelled; `result` says what came of it, `facts` join those of its record.
+
+    Twice, or done without what its record needs: IllegalAct.
+    """
     case = _take(conn, get(conn, id))
-    _open(conn, id)
-    masker = _masker(conn, vault, case)
+    task = _open(conn, id)
+    masker = privacy.masker(conn, vault, case)
     state = TaskState.CANCELLED if cancel else TaskState.DONE
     told = masker.text(result, name="result")
+    new = masker.facts(_record(task.kind, facts or {}))
+    if not cancel:
+        records.check_done(task.kind, task.facts | new)
     conn.execute(
         update(case_task)
         .where(case_task.c.id == id)
-        .values(state=state, result=told, done_at=now, done_by=actor, tell_at=None)
+        .values(state=state, result=told, facts=task.facts | new, done_at=now, done_by=actor, tell_at=None)
     )
     masker.save(case.id)
-    history.record(conn, case, "settle", {"task": id, "state": state, "result": told}, actor=actor, now=now)
+    ended = {"task": id, "state": state, "result": told} | ({"facts": new} if new else {})
+    history.record(conn, case, "settle", ended, actor=actor, now=now)
     return get(conn, id)
 
 
@@ -123,13 +141,16 @@ def _open(conn: Connection, id: int) -> Task:
     return task
 
 
-def _tell_at(due_at: datetime, now: datetime) -> datetime:
-    """When the next warning is due; of those that are past, the last one at once."""
-    return min((at for at in task_times(due_at).values() if at > now), default=due_at)
+def _first_warning(due_at: datetime) -> datetime:
+    """When the first warning is due. Of a task with less than a day left that is past: `watch.remind` tells the
+    strongest one that is due at its next look, so that its owner hears of it before it is late."""
+    return min(task_times(due_at).values())
 
 
-def _masker(conn: Connection, vault: Vault, case: Case) -> Masker:
-    return Masker(conn, vault, conversation=case.conversation_id, case_id=case.id)
+def _record(kind: TaskKind, facts: Mapping[str, Any]) -> dict[str, Any]:
+    told = records.read(kind, facts)
+    codes.check(told)
+    return told
 
 
 def of_row(row: Row[Any]) -> Task:

@@ -26,6 +26,7 @@ from cases.institutions import Names
 from cases.model import BadCase, Case, NewCase, Person
 from cases.sheets import BadFile, Cell, Row
 from cases.tables import complaint_case
+from cases.texts import bare
 from core.errors import NotFound
 from core.vault import Vault
 
@@ -105,7 +106,7 @@ class List:
         if not any(found):
             raise BadFile("the first line must hold the columns' headings: ./qiantai cases template shows them")
         if unknown := [each for each, column in zip(self.headings, found, strict=True) if each and column is None]:
-            told = ", ".join(each[:40] for each in unknown)
+            told = ", ".join(bare(each[:40], name="heading") for each in unknown)  # a line of data, perhaps
             raise BadFile(f"unknown columns: {told}. Take them out, or name them as ./qiantai cases template does")
         given = [column.key for column in found if column]
         if twice := sorted({key for key in given if given.count(key) > 1}):

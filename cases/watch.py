@@ -19,6 +19,7 @@ from cases.tables import case_deadline, case_task, complaint_case
 
 RETENTION = "retention"
 REPLACED = "replaced"  # state of a limit whose case changed its track
+_ADD = insert(case_deadline).returning(case_deadline.c.id)
 LEVELS = tuple(Warned)  # weakest first
 
 
@@ -237,7 +238,7 @@ def _start(
         "warned": "",
         "tell_at": _tell_at(new, values),
     }
-    id = conn.execute(insert(case_deadline).returning(case_deadline.c.id), given | values).scalar_one()
+    id = conn.execute(_ADD, given | values).scalar_one()
     return _with(new, {"id": id} | values)
 
 

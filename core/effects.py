@@ -21,16 +21,18 @@ class SetLanguage:
 class LeaveMessage:
     """Keep a message and a contact for a person; texts are masked, the contact is a vault reference or plain words.
 
-    The rest is what the message was understood to be about, "" where it does not say: the institution's full name, yuan
-    such as 3500.00, a day such as 2026-11-18.
+    The rest is what the message was understood to be about, "" where it does not say: the institution's full name, a
+    kind of business (code of the register), yuan such as 3500.00, a day such as 2026-11-18, the number of a case.
     """
 
     name: Literal["leave_message"] = "leave_message"
     text: str
     contact: str
     institution: str = ""
+    business: str = ""
     amount: str = ""
     day: str = ""
+    case_no: str = ""
 
 
 # Why a conversation waits for a person, what presses most first.
@@ -81,7 +83,112 @@ class Rate:
     helpful: Literal["yes", "no"]
 
 
-Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut | Rate
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Told:
+    """What a consumer tells of a case, "" for what they did not; texts are masked, `contact` and `agent_contact` are
+    vault references or plain words.
+
+    type, business and track are codes of the register, amount is yuan such as 3500.00, day and prior_day are days such
+    as 2026-11-18, people is a number. prior: yes or no, whether the institution was asked first. on_behalf: proxy, heir
+    or group where `agent` acts for `person`. consent: yes, to passing it on. draft: the number of the draft that it
+    goes on from.
+    """
+
+    type: str = "complaint"
+    summary: str = ""
+    facts: str = ""
+    request: str = ""
+    institution: str = ""
+    business: str = ""
+    track: str = ""
+    amount: str = ""
+    day: str = ""
+    prior: str = ""
+    prior_day: str = ""
+    prior_reply: str = ""
+    person: str = ""
+    contact: str = ""
+    on_behalf: str = ""
+    agent: str = ""
+    agent_contact: str = ""
+    people: str = ""
+    consent: str = ""
+    draft: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveDraft(_Told):
+    """Keep what was told so far, to go on with later or from another channel; the house says its number and code."""
+
+    name: Literal["save_draft"] = "save_draft"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileCase(_Told):
+    """File the case; the house says its number, its query code and what happens by when, or why it could not."""
+
+    name: Literal["file_case"] = "file_case"
+    again: str = ""  # yes: it is another matter than the one that the house has just named
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Which:
+    """Which case, and what opens it: "" for the newest of this conversation; `code` and `phone` vault references or
+    plain words, `person` a name. What it comes to is said by the house."""
+
+    case_no: str = ""
+    code: str = ""
+    phone: str = ""
+    person: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookUp(_Which):
+    """Say where a case stands."""
+
+    name: Literal["look_up"] = "look_up"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeDraft(_Which):
+    """Go on with a draft in this conversation."""
+
+    name: Literal["resume_draft"] = "resume_draft"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SupplementCase(_Which):
+    """Add `text` to a case."""
+
+    name: Literal["supplement_case"] = "supplement_case"
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UrgeCase(_Which):
+    """Tell whoever has the case that its consumer is waiting."""
+
+    name: Literal["urge_case"] = "urge_case"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithdrawCase(_Which):
+    """End a case because its consumer wants it so; `text` says why, if they do."""
+
+    name: Literal["withdraw_case"] = "withdraw_case"
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReopenCase(_Which):
+    """Go on with a case that is closed, because of the new facts in `text`."""
+
+    name: Literal["reopen_case"] = "reopen_case"
+    text: str
+
+
+CaseEffect = SaveDraft | FileCase | LookUp | ResumeDraft | SupplementCase | UrgeCase | WithdrawCase | ReopenCase
+Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut | Rate | CaseEffect
 KINDS: dict[str, type[Effect]] = {
     "set_language": SetLanguage,
     "leave_message": LeaveMessage,
@@ -90,7 +197,17 @@ KINDS: dict[str, type[Effect]] = {
     "alert": Alert,
     "opt_out": OptOut,
     "rate": Rate,
+    "save_draft": SaveDraft,
+    "file_case": FileCase,
+    "look_up": LookUp,
+    "resume_draft": ResumeDraft,
+    "supplement_case": SupplementCase,
+    "urge_case": UrgeCase,
+    "withdraw_case": WithdrawCase,
+    "reopen_case": ReopenCase,
 }
+# Fields that tell who somebody is, or open a case: they are not kept with the effect.
+PRIVATE = frozenset({"code", "phone", "person", "contact", "agent", "agent_contact"})
 
 
 def read(raw: Mapping[str, Any]) -> Effect:

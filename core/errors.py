@@ -119,11 +119,20 @@ class SendError(QiantaiError):
 
     code = "send"
 
-    def __init__(self, code: str, detail: str = "", *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        alarm: bool = False,
+    ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.send_code = code  # throttled | server_down | refused | contact_stopped | …
         self.may_retry = retryable
         self.retry_after = retry_after  # seconds the platform asked us to wait
+        self.alarm = alarm  # people must hear of it although it is tried again
 
 
 class VaultError(QiantaiError):

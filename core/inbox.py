@@ -128,6 +128,7 @@ class Inbox:
         inbound = replace(
             inbound,
             external_id=_storable(inbound.external_id),
+            network=self._vault.fingerprint("network", inbound.network) if inbound.network else "",
             # The reference behind a number in a file's name leads nowhere; that it was there is enough.
             attachments=tuple(replace(a, name=self._vault.mask_tree(a.name)) for a in inbound.attachments),
         )
@@ -198,6 +199,7 @@ def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
             "seq": seq,
             "external_id": row.inbound.external_id,
             "language_hint": row.inbound.language,
+            "network": row.inbound.network,
             "raw": row.raw,
             "next_try_at": row.now,
             "received_at": row.now,

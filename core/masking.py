@@ -9,6 +9,7 @@ Privacy comes first: where a number may be personal and may be something else, i
 - Bank card: the Luhn digit, a start and a length that go together in some network, no date in front (order numbers
   have one). One in ten other numbers with such a start and length passes Luhn by chance and is lost.
 - After words like 身份证号 and 卡号 a number of that length goes even if it is mistyped.
+- Query code: see CODE.
 - Telephone: Chinese mobile numbers (with +86, 0086, 86 or 0 or plain), area code and number, + and a country. Numbers
   without an area code, 400/800 numbers and short codes stay: they are public or name nobody.
 - Numbers are found glued to letters and between Chinese text, in any digits of Unicode, spelled 一三八…, and with up to
@@ -30,7 +31,7 @@ from typing import Literal
 from stdnum import luhn
 from stdnum.cn import ric
 
-Kind = Literal["id-card", "bank-card", "phone", "email"]
+Kind = Literal["id-card", "bank-card", "phone", "email", "query-code"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,7 @@ def _read(text: str) -> str:
 
 # References ---------------------------------------------------------------------------------------------------------
 
-OWN = re.compile(r"⟦(?:(?:phone|email):([a-z2-7]{10})|id-card|bank-card)⟧")
+OWN = re.compile(r"⟦(?:(?:phone|email|query-code):([a-z2-7]{10})|id-card|bank-card)⟧")
 BRACKETS = str.maketrans("⟦⟧", "[]")
 GAP = "⟧"  # none is left in the text by then
 
@@ -131,6 +132,13 @@ def find(text: str, apart: Collection[tuple[int, int]] = ()) -> list[Found]:
     if "@" in folded:
         found = _emails(text, folded)
         folded = _without(folded, [(mail.start, mail.end) for mail in found])
+    codes = [
+        Found(start=m.start(), end=m.end(), kind="query-code", value=m[0].replace("-", "").upper())
+        for m in CODE.finditer(folded)
+    ]
+    if codes:
+        found += codes
+        folded = _without(folded, [(code.start, code.end) for code in codes])
     for run in RUN.finditer(folded):
         found += _numbers(folded, run.start(), run.end())
     return found
@@ -145,6 +153,14 @@ def _without(folded: str, spans: Collection[tuple[int, int]]) -> str:
         chars[start:end] = GAP * (end - start)
     return "".join(chars)
 
+
+# Query codes: ten of their 29 characters, two digits and two letters among them; numbers of other things that look so
+# lose nothing, since a reference can be opened.
+CODE = re.compile(
+    r"(?<![0-9A-Za-z⟦])(?=(?:[A-Z-]*[0-9]){2})(?=(?:[0-9-]*[A-Z]){2})[2-9A-HJKMNP-TW-Z]{5}-?[2-9A-HJKMNP-TW-Z]{5}"
+    r"(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
 
 # E-mail -------------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,9 @@ Script = Literal["Hans", "Hant"]  # simplified, traditional: ISO 15924
 Locale = Literal["zh", "zh-Hant", "en"]  # what a sentence is shown in
 Tongue = Literal["zh", "zh-Hans", "zh-Hant", "en"]  # what a consumer chooses; "zh": in the characters that they write
 Owner = Literal["bot", "seat"]
+
+AWAY = 12 * 3600.0  # seconds: who comes back later is asked whether an open form is still to be gone on with
+KEY_BYTES = 64  # the least that any platform lets a button carry
 
 
 class MessageKind(StrEnum):
@@ -85,6 +89,7 @@ class Inbound:
     payload: str = ""
     attachments: tuple[Attachment, ...] = ()
     language: str = ""  # what the platform knows of the contact's language; "" if nothing
+    network: str = field(default="", repr=False)  # where it came from, as door.rates.network has it; "": not known
     raw: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
@@ -115,6 +120,12 @@ class Button:
     title: str
     payload: str
 
+    @property
+    def key(self) -> str:
+        """What comes back where a platform bounds it: the payload, or the hash of one longer than KEY_BYTES."""
+        data = self.payload.encode()
+        return self.payload if len(data) <= KEY_BYTES else f"#{hashlib.sha256(data).hexdigest()[:40]}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Say:
@@ -140,6 +151,15 @@ class Rendered:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """A message of the contact that may still allow answers, where the platform counts them."""
+
+    external_id: str
+    at: datetime
+    answers: int  # of ours since then
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outbound:
     """One message on its way to a platform; `address` is the sender id that `parse` once gave."""
 
@@ -148,6 +168,7 @@ class Outbound:
     text: str = field(repr=False)
     buttons: tuple[Button, ...] = ()
     in_reply_to: str = ""  # external id of the message it answers
+    heard: tuple[Heard, ...] = ()  # the latest first; only for a channel with a window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,10 +184,14 @@ class Capabilities:
 
     free_text: bool = True
     buttons: bool = False
-    attachments: bool = False
+    images: bool = False  # pictures of the consumer come in
+    attachments: bool = False  # and other files
+    typing: bool = False  # the consumer sees that an answer is being written
     receipts: bool = False
     text_max: int = 4000  # characters in one message
+    window: str = ""  # how long after a message the platform lets us answer, in words; "" for ever
     live: bool = False  # the client reads the ledger after its last seq: a commit is the delivery
+    passive: bool = False  # the answer to a delivery carries the one message that may follow it; nothing is sent
     resend_unknown: bool = True  # after a crash between call and mark: send again, or leave it unknown
 
 
@@ -187,6 +212,7 @@ class Turn:
     received_at: datetime
     attempts: int  # tries that failed before this one
     held: bool  # a holding sentence was already sent for this message
+    network: str = ""  # keyed hash of where it came from; "": not known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,13 +18,14 @@ from core.model import (
     ChannelId,
     ConversationId,
     DeliveryState,
+    Heard,
     MessageKind,
     OutboxId,
     Receipt,
     Rendered,
     Seq,
 )
-from core.tables import IS_WAITING, address, conversation, message, outbox
+from core.tables import IS_WAITING, address, conversation, inbox, message, outbox
 from core.turns import FREE, buttons
 
 
@@ -173,10 +174,11 @@ _OFFERED = (
 )
 
 
-def offered(conn: Connection, conversation_id: ConversationId, payload: str, *, before: int) -> bool:
-    """Did one of the last 200 messages before seq `before` offer a button with this payload?"""
+def offered(conn: Connection, conversation_id: ConversationId, said: str, *, before: int) -> str:
+    """The payload of the button whose payload or key is `said`, if one of the last 200 messages before seq `before`
+    offered it; else ""."""
     rows = conn.execute(_OFFERED, {"c": conversation_id, "before": before})
-    return any(b["payload"] == payload for row in rows for b in row.buttons or ())
+    return next((b.payload for row in rows for b in buttons(row.buttons) if said in (b.payload, b.key)), "")
 
 
 # The sender's side ------------------------------------------------------------------------------------------------
@@ -204,6 +206,7 @@ _FIRST = (
     .order_by(outbox.c.seq)
     .limit(1)
 )
+_FIRST_ANSWER = _FIRST.where(outbox.c.in_reply_to == bindparam("a"))
 _instant = conversation.c.send_lease_until.type
 _LEASE = (
     update(conversation)
@@ -250,12 +253,14 @@ def claim(
     seconds: float,
     resend_unknown: bool,
     mine: SendLease | None = None,
+    answers: str | None = None,
 ) -> SendLease | None:
     """Takes the conversation for sending and marks its first waiting message `sending`; None if there is none due.
 
     A row that a dead sender left `sending` is unknown: the platform may have it. `resend_unknown` says whether this
     channel sends such a row again or leaves it, with an alarm, for a person to see. `mine`: what an earlier run of this
     operation, with the same `now`, got; if its commit succeeded and only the answer was lost, that is the result.
+    `answers`: the first one in reply to the message with this external id instead.
     """
     until = now + timedelta(seconds=seconds)
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
@@ -264,7 +269,7 @@ def claim(
     held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
     if held is None:
         return None
-    parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown)
+    parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown, answers=answers)
     if parcel is None:
         conn.execute(_HOLD, {"c": conversation_id, "f": held.send_fence, "until": FREE})
         return None
@@ -273,8 +278,16 @@ def claim(
     )
 
 
-def _next(conn: Connection, conversation_id: ConversationId, now: datetime, *, resend_unknown: bool) -> Parcel | None:
-    while (row := conn.execute(_FIRST, {"c": conversation_id}).one_or_none()) is not None:
+def _next(
+    conn: Connection,
+    conversation_id: ConversationId,
+    now: datetime,
+    *,
+    resend_unknown: bool,
+    answers: str | None = None,
+) -> Parcel | None:
+    first, which = (_FIRST, {}) if answers is None else (_FIRST_ANSWER, {"a": answers})
+    while (row := conn.execute(first, {"c": conversation_id, **which}).one_or_none()) is not None:
         if row.epoch is not None and row.epoch < row.now_epoch:
             _set(conn, row.id, DeliveryState.WITHHELD, error="a person took over")
         elif row.state == DeliveryState.SENDING.value and not resend_unknown:
@@ -310,10 +323,14 @@ class Outcome:
     external_id: str = ""
     error: str = ""
     next_try_at: datetime | None = None
+    alarm: bool = False  # people must hear of it although it is tried again
 
 
-def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *, seconds: float) -> SendLease | None:
-    """Stores how the try ended and marks the next message `sending`; with none due the lease is given back.
+def settle(
+    conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *, seconds: float, more: bool = True
+) -> SendLease | None:
+    """Stores how the try ended and marks the next message `sending`; with none due, or not `more`, the lease is given
+    back.
 
     The row is written whatever became of the lease: that the platform has the message is true in any case.
     """
@@ -327,10 +344,10 @@ def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *
             values |= {"next_try_at": outcome.next_try_at}
         conn.execute(_UNDER_WAY.values(**values), {"i": held.parcel.id})
     # Given back first: mostly nothing follows, and then this is all. The row stays locked until the commit.
-    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE}).rowcount != 1:
+    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE}).rowcount != 1 or not more:
         return None
-    more = conn.execute(_FIRST, {"c": held.conversation}).one_or_none()
-    if more is None or more.next_try_at > now:
+    following = conn.execute(_FIRST, {"c": held.conversation}).one_or_none()
+    if following is None or following.next_try_at > now:
         return None
     # Under our own lease a further row is `sending` only if an earlier run of this very operation marked it, and the
     # answer to its commit was lost: nobody has called the platform for it yet.
@@ -340,6 +357,82 @@ def settle(conn: Connection, held: SendLease, outcome: Outcome, now: datetime, *
     until = now + timedelta(seconds=seconds)
     conn.execute(_TAKE_BACK, {"c": held.conversation, "f": held.fence, "until": until})
     return SendLease(conversation=held.conversation, channel=held.channel, fence=held.fence, parcel=parcel)
+
+
+# Platforms that count answers, or take them in the acknowledgement ---------------------------------------------------
+
+_HEARD = (
+    select(
+        inbox.c.external_id,
+        inbox.c.received_at,
+        select(func.count())
+        .where(outbox.c.conversation_id == inbox.c.conversation_id, outbox.c.sent_at > inbox.c.received_at)
+        .scalar_subquery()
+        .label("answers"),
+    )
+    .where(inbox.c.conversation_id == bindparam("c"))
+    .order_by(inbox.c.seq.desc())
+    .limit(5)  # more than platforms' rules look back: a message, and events after it
+)
+
+
+def heard(conn: Connection, conversation_id: ConversationId) -> tuple[Heard, ...]:
+    """The contact's last messages, the latest first, each with the number of ours that went out since."""
+    rows = conn.execute(_HEARD, {"c": conversation_id})
+    return tuple(Heard(external_id=row.external_id, at=row.received_at, answers=row.answers) for row in rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answering:
+    """How a message stands whose answer goes into its acknowledgement."""
+
+    received_at: datetime
+    is_open: bool  # nobody has answered it yet
+    is_ready: bool  # an answer waits to be written, or was left by somebody who died while writing
+    is_over: bool  # the answer was written, given up, or there is none
+
+
+_ANSWERING = (
+    select(inbox.c.received_at, inbox.c.state, outbox.c.id.label("answer"))
+    .join(
+        outbox,
+        (outbox.c.conversation_id == inbox.c.conversation_id)
+        & (outbox.c.in_reply_to == inbox.c.external_id)
+        & IS_WAITING,
+        isouter=True,
+    )
+    .where(inbox.c.conversation_id == bindparam("c"), inbox.c.external_id == bindparam("e"))
+    .order_by(outbox.c.seq)
+    .limit(1)
+)
+
+
+def answering(conn: Connection, conversation_id: ConversationId, external_id: str) -> Answering | None:
+    """How the message with `external_id` stands; None if there is none."""
+    row = conn.execute(_ANSWERING, {"c": conversation_id, "e": external_id}).one_or_none()
+    if row is None:
+        return None
+    is_open = row.state == "open"
+    return Answering(
+        received_at=row.received_at,
+        is_open=is_open,
+        is_ready=row.answer is not None,
+        is_over=not is_open and row.answer is None,
+    )
+
+
+_TOO_LATE = (
+    select(outbox.c.in_reply_to)
+    .where(outbox.c.conversation_id == bindparam("c"), IS_WAITING)
+    .where((outbox.c.in_reply_to == "") | (outbox.c.created_at < bindparam("before", type_=outbox.c.created_at.type)))
+    .order_by(outbox.c.seq)
+    .limit(1)
+)
+
+
+def too_late(conn: Connection, conversation_id: ConversationId, before: datetime) -> str | None:
+    """What the first message replies to that no acknowledgement can carry any more: none, or made `before`."""
+    return conn.execute(_TOO_LATE, {"c": conversation_id, "before": before}).scalar_one_or_none()
 
 
 def due(

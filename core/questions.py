@@ -119,6 +119,7 @@ def rate(conn: Connection, conversation_id: ConversationId, seq: int, helpful: b
     return True
 
 
+RECENT = 8  # messages of both sides in which an answer is still what a short question is on
 _LAST_SAID = (
     select(message.c.seq, message.c.author, message.c.entry)
     .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
@@ -135,6 +136,20 @@ def last_answer(conn: Connection, conversation_id: ConversationId, *, before: Se
         if row.entry:
             return Seq(row.seq)
     return None
+
+
+_LAST_ENTRY = (
+    select(message.c.entry)
+    .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
+    .where(message.c.seq >= bindparam("before") - RECENT, message.c.entry.is_not(None), message.c.entry != "")
+    .order_by(message.c.seq.desc())
+    .limit(1)
+)
+
+
+def last_entry(conn: Connection, conversation_id: ConversationId, *, before: Seq) -> str:
+    """The FAQ entry that was answered with last before seq `before`, "" if none among the last RECENT messages was."""
+    return conn.execute(_LAST_ENTRY, {"c": conversation_id, "before": before}).scalar() or ""
 
 
 def ratings(conn: Connection, conversation_id: ConversationId) -> dict[Seq, bool]:

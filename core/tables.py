@@ -119,6 +119,14 @@ conversation_seq = Table(
     Column("n", BigInteger, nullable=False),
 )
 
+# The last message that a page was shown which keeps no place of its own.
+shown = Table(
+    "shown",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
 # Where a contact is reached. The value itself lies sealed; the conversation id is its keyed hash.
 address = Table(
     "address",
@@ -202,6 +210,7 @@ inbox = Table(
     Column("seq", BigInteger, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("language_hint", Text, nullable=False, server_default=""),
+    Column("network", Text, nullable=False, server_default=""),  # keyed hash of where it came from; "": nobody knows
     Column("raw", JSON),  # what the platform sent, masked
     Column("state", Text, nullable=False, server_default="open"),  # open, done, parked
     Column("attempts", Integer, nullable=False, server_default="0"),

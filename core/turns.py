@@ -71,6 +71,7 @@ _OPEN = (
         inbox.c.seq,
         inbox.c.external_id,
         inbox.c.language_hint,
+        inbox.c.network,
         inbox.c.received_at,
         inbox.c.attempts,
         inbox.c.next_try_at,
@@ -178,6 +179,7 @@ def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any], offe
                 received_at=row.received_at,
                 attempts=row.attempts,
                 held=row.held,
+                network=row.network,
             )
             for row in rows
         ),
@@ -292,12 +294,15 @@ _STILL_BOTS = (
 )
 
 
-def finish_out_of_turn(conn: Connection, seen: Lease, turn: Turn, *, outcome: str, now: datetime) -> None:
-    """Closes a message that is answered past those before it; the brain's state is not touched.
+def finish_out_of_turn(
+    conn: Connection, seen: Lease, turn: Turn, *, outcome: str, now: datetime, parked: bool = False
+) -> None:
+    """Closes a message that is answered, or parked, past those before it; the brain's state is not touched.
 
     LeaseLost if it is closed already or a person has the conversation, and then nothing of the transaction may stay.
     """
-    if conn.execute(_DONE, {"i": turn.inbox_id, "to": "done", "now": now, "outcome": outcome}).rowcount != 1:
+    to = "parked" if parked else "done"
+    if conn.execute(_DONE, {"i": turn.inbox_id, "to": to, "now": now, "outcome": outcome}).rowcount != 1:
         raise LeaseLost(f"message {turn.inbox_id} is closed")
     # In the same order as `finish`, so that the two never wait for each other.
     if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:

@@ -35,7 +35,7 @@ DEPTH_MAX = 64  # levels of a raw payload that are kept; no platform nests as de
 class Secret:
     """A value that was taken out of a text: `⟦kind:ref⟧` stands there instead. The seal's context is `secret:<ref>`."""
 
-    kind: Literal["phone", "email"]
+    kind: Literal["phone", "email", "query-code"]
     ref: str
     fingerprint: str  # of the canonical value, so that the same telephone is known again however it is written
     sealed: bytes
@@ -152,9 +152,9 @@ class Vault:
     def mask(self, text: str, *, keep: Collection[str] | None = None) -> Masked:
         """`text` as it may be stored.
 
-        ID-card and bank-card numbers are gone for good: ⟦id-card⟧, ⟦bank-card⟧. Telephone numbers and e-mail addresses
-        become references, ⟦phone:k3x…⟧ and ⟦email:…⟧, whose values lie sealed in `secrets`, in canonical form (digits
-        with a leading + only for other countries; addresses as written, in plain width).
+        ID-card and bank-card numbers are gone for good: ⟦id-card⟧, ⟦bank-card⟧. Telephone numbers, e-mail addresses and
+        query codes become references, ⟦phone:k3x…⟧, ⟦email:…⟧ and ⟦query-code:…⟧, whose values lie sealed in `secrets`,
+        in canonical form (digits with a leading + only for other countries; addresses as written, in plain width).
 
         ⟦ and ⟧ that a consumer typed become [ and ], so nobody can write a reference of their own. A text is therefore
         masked exactly once, when it is accepted. Whoever must mask a text of our own again names in `keep` the
@@ -169,7 +169,7 @@ class Vault:
                 return f"⟦{found.kind}⟧"
             secret = taken.get((found.kind, found.value))
             if secret is None:
-                secret = taken[found.kind, found.value] = self._secret(found.kind, found.value)
+                secret = taken[found.kind, found.value] = self.secret(found.kind, found.value)
             return f"⟦{secret.kind}:{secret.ref}⟧"
 
         return Masked(text=masking.replace(text, mark, keep=keep), secrets=tuple(taken.values()))
@@ -178,12 +178,13 @@ class Vault:
         """A JSON value as it may be stored: every text in it masked, names of fields too.
 
         It is a copy kept as evidence and nobody opens values from it, so telephone numbers and e-mail addresses become
-        the bare marks ⟦phone⟧ and ⟦email⟧. A number that reads as one of the four becomes its mark, a text. Below
+        the bare marks ⟦phone⟧ and ⟦email⟧. A number that reads as one of them becomes its mark, a text. Below
         DEPTH_MAX levels nothing is kept.
         """
         return _tree(raw, 0)
 
-    def _secret(self, kind: Literal["phone", "email"], value: str) -> Secret:
+    def secret(self, kind: Literal["phone", "email", "query-code"], value: str) -> Secret:
+        """`value` sealed under a new reference."""
         ref = base64.b32encode(secrets.token_bytes(REF_BYTES)).decode().lower()[:REF_CHARS]
         return Secret(
             kind=kind,

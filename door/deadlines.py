@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from cases import keys, watch
+from cases import keys, lookup, watch
 from cases.calendar import midnight, today
 from cases.model import Warned
 from cases.watch import Reminder
-from core import alarm, audit
+from core import alarm, audit, once
 from core.store import Store
 
 log = structlog.get_logger()
@@ -33,7 +33,8 @@ class Deadlines:
         self._looked: datetime | None = None  # the hour in which this process has looked
 
     async def look(self) -> None:
-        """Once an hour: the warnings that have become due. Once a day: provisional limits, and requests' old keys.
+        """Once an hour: the warnings that have become due, and what is not kept for longer. Once a day: provisional
+        limits, and requests' old keys.
 
         What is more than one transaction takes follows in others; a house that dies between them goes on an hour later.
         """
@@ -57,7 +58,11 @@ class Deadlines:
 def _first(conn: Connection, hour: datetime, now: datetime) -> tuple[int, int | None]:
     """The first transaction of an hour, for whichever process comes first: how many warnings there were, and after
     which limit to go on counting."""
-    told = len(warn(conn, now=now)) if audit.claim(conn, "case_warnings", hour) else 0
+    mine = audit.claim(conn, "case_warnings", hour)
+    told = len(warn(conn, now=now)) if mine else 0
+    if mine:
+        lookup.forget(conn, now)
+        once.forget(conn, now)
     if not audit.claim(conn, "case_recount", midnight(today(now))):
         return told, None
     keys.forget(conn, now=now)

@@ -1,4 +1,5 @@
-"""What a message for a person is about, as far as it says: the institution, an amount in yuan, a day. Pure."""
+"""What a message for a person is about, as far as it says: the institution, the kind of business, an amount in yuan, a
+day. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from core.errors import ContentError
 from faq.folding import simplified
 
 TABLE = Path(__file__).with_name("institutions.yml")
+BUSINESSES = Path(__file__).with_name("businesses.yml")
 READ_MAX = 2000  # characters of a message that are looked at
 AMOUNT_MAX = Decimal(10) ** 12  # yuan; more is a number of something else
 
@@ -32,10 +34,20 @@ class Institution:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Business:
+    """A kind of business by the name it is read back with; `code` is the register's."""
+
+    code: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """What was said; None where it was not."""
 
     institution: Institution | None = None
+    business: Business | None = None
     amount: Decimal | None = None  # yuan
     day: date | None = None
 
@@ -45,17 +57,34 @@ def read(text: str, today: date) -> Facts:
 
     "不是工行，是建行" is about 建行: what is denied is passed over.
     """
-    plain = simplified(unicodedata.normalize("NFKC", text[:READ_MAX])).casefold()
+    plain = _plain(text)
     return Facts(
         institution=next(_institutions(plain), None),
+        business=next(_businesses(plain), None),
         amount=next(_amounts(plain), None),
         day=next(_days(plain, today), None),
     )
 
 
-# ---- institutions ----------------------------------------------------------------------------------------------------
+def corrected_amount(text: str) -> Decimal | None:
+    """The amount in a correction of one: there "it's 5,000, not 500" needs no yuan. None if it names none."""
+    plain = _plain(text)
+    return next(_amounts(plain), None) or next(_bare_amounts(plain), None)
 
-_DENIED = re.compile(r"(?:不是|并非|不在|\bnot(?: the| a)?|isn't|wasn't)\s*$")
+
+def _plain(text: str) -> str:
+    return simplified(unicodedata.normalize("NFKC", text[:READ_MAX])).casefold()
+
+
+def _is_denied(plain: str, start: int) -> bool:
+    """Whether what begins at `start` is said not to be so."""
+    return _DENIED.search(plain, max(0, start - DENIED_MAX), start) is not None
+
+
+DENIED_MAX = 24  # characters before a word that are looked at; bounds the time
+_DENIED = re.compile(r"(?:不是|唔系|唔是|并非|不在|而非|\bnot(?: the| a)?|isn't|wasn't|rather than|instead of)\s*$")
+
+# ---- institutions ----------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -80,8 +109,37 @@ def _names() -> re.Pattern[str]:
 
 def _institutions(plain: str) -> Iterator[Institution]:
     for name in _names().finditer(plain):
-        if not _DENIED.search(plain[: name.start()]):
+        if not _is_denied(plain, name.start()):
             yield institutions()[name[0]]
+
+
+# ---- kinds of business -----------------------------------------------------------------------------------------------
+
+
+@cache
+def businesses(table: Path = BUSINESSES) -> dict[str, Business]:
+    """The kinds of business of `table` by their names and by each word for them; a word of two is a ContentError."""
+    found: dict[str, Business] = {}
+    for row in yaml.safe_load(table.read_text(encoding="utf-8")):
+        one = Business(code=row["code"], zh=row["zh"], en=row["en"])
+        for word in {word.casefold() for word in (one.zh, one.en, *row["words"])}:
+            if found.setdefault(word, one) is not one:
+                raise ContentError(f"{table.name}: {word} is {found[word].zh} and {one.zh}")
+    return found
+
+
+@cache
+def _words_of_business() -> re.Pattern[str]:
+    longest_first = sorted(businesses(), key=len, reverse=True)
+    return re.compile(
+        "|".join(rf"\b{re.escape(w)}\b" if w.isascii() else re.escape(w) for w in longest_first), re.ASCII
+    )
+
+
+def _businesses(plain: str) -> Iterator[Business]:
+    """What names the product comes before what may be said of any: "transfer" and "account" stand in every story."""
+    told = [businesses()[w[0]] for w in _words_of_business().finditer(plain) if not _is_denied(plain, w.start())]
+    yield from sorted(told, key=lambda one: one.code.startswith("payment."))
 
 
 # ---- amounts ---------------------------------------------------------------------------------------------------------
@@ -119,6 +177,8 @@ _AMOUNT = re.compile(
 
 def _amounts(plain: str) -> Iterator[Decimal]:
     for found in _AMOUNT.finditer(plain):
+        if _is_denied(plain, found.start()):
+            continue
         kind = found.lastgroup or ""
         name = kind.removesuffix("_times")
         if name in ("han", "talk"):
@@ -128,6 +188,16 @@ def _amounts(plain: str) -> Iterator[Decimal]:
         else:
             amount = Decimal(found[name].replace(",", "")) * _TIMES[found[f"{name}_times"] or ""]
         if 0 < amount <= AMOUNT_MAX:
+            yield amount
+
+
+_BARE = re.compile(rf"(?<![\d.,])(?P<bare>{_FIGURE})\s*(?P<times>{_TIME})?(?![\d.,]*\d|[月日号天年])")
+
+
+def _bare_amounts(plain: str) -> Iterator[Decimal]:
+    for found in _BARE.finditer(plain):
+        amount = Decimal(found["bare"].replace(",", "")) * _TIMES[found["times"] or ""]
+        if not _is_denied(plain, found.start()) and 0 < amount <= AMOUNT_MAX:
             yield amount
 
 

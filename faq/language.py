@@ -30,8 +30,33 @@ _ENGLISH_WORDS = """
     your
 """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
+# Small words of French, German, Spanish, Italian, Portuguese, Malay, Indonesian and Vietnamese, without their marks.
+# Left out is what is English, a syllable of pinyin, or in names of people, places and brands: de, la, von, banco, yang.
+_OTHERS_WORDS = """
+    aber abrir adalah aduan akan akaun anda apa apakah aprire aqui argent auch auf aux avec avez ayuda bagaimana
+    bancaire bancaria banque bekomme belum berapa beschweren bisa bitte bloqueo boleh bonjour brauche buat buka
+    cajero cara cartao cette chcialbym chuyen clave cobro combien como compte conta conto coute credito cua
+    cual cuando cuanto cuenta dapat das deja dem dengan denuncia der des deux dich dien dimana dinero dinheiro
+    ditipu dois donde duoc een ein eine einen entiendo eroeffnen est et etre euch faire faut fuer geld giup
+    gracias guten habe haben hacer harus hat hatte het hilang hilfe hoe hola ich ihr il ingin ini ist itu jai je
+    jest kami kann kapan karena karte kartu kein keine kenapa kepada kerana ket khoan khong kita klacht konto kostet
+    lagi lam les leur lewat macam mais mana mau mein meine meinem meiner membuka menunggu merci merde mes meu mia
+    mich mijn minha mio mis mit moechte moje mon mot muon muy nach nak necesito ngan ngay nhan nicht niet noch nous
+    nur nya obrigado oder pagar para pas perdi perdido perdu pero perso peux phai plainte por pour pourquoi preciso
+    presentar puedo puis qua que quel quelle quelles quels quero quien quiero quoi rakyat rapidement rekening
+    repondre respuesta rien robaron saldo saya sehr sejak sem semua sich sind sono sudah suis supaya tarjeta telah
+    telefono telepon tengo thi thoai tidak tiempo tien todo toi tolong toujours tren tres trouver uang ueber uma una
+    und une uno untuk verloren vien voce voi vorrei vos votre voudrais vous wann warum wenn werden wie wieder wir
+    wurde zurueck
+"""
+_OTHERS = frozenset(_OTHERS_WORDS.split())
+_THEIRS_TOO = "a am an as bank come do hat he in me no on per so was will"  # English words that others have as well
+_ALSO_OTHERS = frozenset(_THEIRS_TOO.split())
+OTHERS_LEAST = 2  # different ones: one alone may be a name or a quotation …
+WHOLE = 3  # words: … but not in so many of which none is a common English one
 NAME_MAX = 2  # words: so many may be a name that somebody types in the middle of Chinese
 LATIN_MAX = 512  # characters that are looked at; `_NOT_WORDS` takes time with the square of them
+_MARKS = re.compile(r"[\u0300-\u036f]")
 _WORD_OF_OTHERS = re.compile(r"[^\W\d_]{2,}")
 # Scripts, as the names of their letters begin, that tell nothing against Chinese and English.
 _OUR_SCRIPTS = "CJK LATIN FULLWIDTH BOPOMOFO MODIFIER IDEOGRAPHIC KANGXI MASCULINE FEMININE"
@@ -60,10 +85,12 @@ def detect(text: str, fallback: Language) -> Language:
 def is_other(text: str) -> bool:
     """Is `text` in a language that is neither Chinese nor English, as far as its letters tell?
 
-    Kana, Hangul, Cyrillic, Arabic, Thai … tell, and so do several words with letters that English lacks; a language
-    that is written like English is taken for English (docs/decisions/0014).
+    Kana, Hangul, Cyrillic, Arabic, Thai … tell, so do several words with letters that English lacks, and so do small
+    words of the commonest other languages where English ones are fewer (docs/decisions/0014).
     """
     seen = _NOT_WORDS.sub(" ", text[:LATIN_MAX]).translate(_ALSO_CHINESE)
+    if _has_words_of_others(seen):
+        return True
     if seen.isascii():
         return False
     words = _WORD_OF_OTHERS.findall(unicodedata.normalize("NFC", seen))
@@ -74,6 +101,18 @@ def is_other(text: str) -> bool:
         return True
     marked = [word for word in words if any("À" <= letter <= "ɏ" or "Ḁ" <= letter <= "ỿ" for letter in word)]
     return not han and len(marked) >= 2 and len(marked) * 5 >= len(words)
+
+
+def _has_words_of_others(seen: str) -> bool:
+    if _HAN.search(seen):
+        return False
+    bare = seen if seen.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", seen))
+    words = [word.lower() for word in _LETTERS.findall(bare)]
+    found = [word for word in words if word in _OTHERS]
+    english = sum(word in _ENGLISH and word not in _ALSO_OTHERS for word in words)
+    if len(words) >= WHOLE and not english:
+        return bool(found)
+    return len(set(found)) >= OTHERS_LEAST and len(found) > english
 
 
 def script(text: str) -> Script | Literal[""]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from core.errors import ContentError
 from core.model import Button, Language, Locale, Rendered, Say
-from faq import teaching, texts, yamlfile
+from faq import case_sentences, teaching, texts, yamlfile
 from faq.entries import LANGUAGES, Content, Entry
 from faq.fields import NO_ARGS
 from faq.folding import traditional
@@ -35,7 +35,7 @@ NEEDED: dict[str, frozenset[str]] = {
         "faq.ask_back": "", "faq.no_answer": "", "faq.none_of_these": "", "faq.expired": "",
         "faq.source": "basis checked_on", "faq.source_unreviewed": "basis checked_on",
         "faq.next_step": "next_step", "faq.details": "", "answer.helped": "", "answer.missed": "",
-        "hold": "", "parked": "", "afresh": "", "too_long": "", "system.unreadable": "",
+        "hold": "", "parked": "", "afresh": "", "too_long": "", "not_taken": "", "system.unreadable": "",
         "attachment.received": "", "location.received": "",
         "leave_message.intro": "", "leave_message.ask_text": "", "leave_message.ask_contact": "",
         "leave_message.invalid_text": "", "leave_message.invalid_contact": "", "leave_message.done": "",
@@ -50,6 +50,7 @@ NEEDED: dict[str, frozenset[str]] = {
         "case.supplement": "", "case.withdraw": "", "case.urge": "",
         "abuse.calm": "", "abuse.warning": "", "abuse.pause": "",
         **teaching.NEEDED,
+        **case_sentences.NEEDED,
     }.items()
 }  # fmt: skip
 

@@ -105,6 +105,7 @@ class HonestProcessor(MessageProcessor):
             "asked": (tracker.get_slot(REQUESTED) or "") if tracker.active_loop_name else "",
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
             "answered": _has_answered(tracker),
+            "in_fraud": _is_in_fraud(tracker),
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})
         parsed = await super().parse_message(for_graph, tracker, only_output_properties)
@@ -151,6 +152,12 @@ def _has_answered(tracker: DialogueStateTracker) -> bool:
         if isinstance(event, BotUttered) and (event.data.get("custom") or {}).get("faq"):
             return True
     return False
+
+
+def _is_in_fraud(tracker: DialogueStateTracker) -> bool:
+    """Was the last thing said what to do in a fraud?"""
+    said = next((event for event in reversed(tracker.events) if isinstance(event, BotUttered)), None)
+    return said is not None and str((said.data.get("custom") or {}).get("key", "")).startswith("fraud.")
 
 
 def _watched(run: Callable[..., Any], failure: list[Exception]) -> Callable[..., Any]:

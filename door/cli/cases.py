@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import uuid
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from door.cli.common import Json, called_from, dump, read_ledger, say, table, write_ledger
-from door.cli.common import settings as load_settings
+from door.cli.cases_common import (
+    Number,
+    explained,
+    facts_of,
+    json_of,
+    limit_told,
+    minute,
+    number,
+    open_vault,
+    plain,
+    read_register,
+    stands,
+    until,
+    write_register,
+)
+from door.cli.common import Json, dump, say, table
 from door.cli.duty import me
 from door.cli.exits import Exit, fail
 
@@ -23,17 +34,11 @@ if TYPE_CHECKING:
 
     from cases.model import Case, Filter
     from cases.watch import Reminder
-    from core.vault import Vault
 
-T = TypeVar("T")
-
-STDIN = "-"
-INSTANT = timedelta(microseconds=1)
 WARNINGS = {"half": "half is over", "most": "80 % are over", "last": "one day is left", "overdue": "overdue"}
 
 group = typer.Typer(no_args_is_help=True, help="The register: complaints and the like, their time limits and tasks.")
 
-Number = Annotated[str, typer.Argument(metavar="CASE", help="A case's number, in any way it is written.")]
 Owner = Annotated[str, typer.Option(help="Only of this account or queue, such as queue:complaints.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many at most.")]
 
@@ -59,9 +64,9 @@ def list_cases(
     from cases import finding
 
     given = {"text": text, "owner": owner, "open": open, "states": state or (), "types": type or ()}
-    with _explained():
+    with explained():
         what = _filter(given | {"tracks": track or ()})
-        page = _read(lambda conn: finding.page(conn, what, after=after or None, limit=limit))
+        page = read_register(lambda conn: finding.page(conn, what, after=after or None, limit=limit))
     _show_cases(page.cases, as_json, empty="No case fits. ./qiantai cases new opens one.")
     if page.after:
         say(f"There are more: --after {page.after}")
@@ -81,21 +86,21 @@ def due(
 
     now = datetime.now(UTC)
     before = now if overdue else now + timedelta(days=days)
-    with _explained():
+    with explained():
         what = _filter({"owner": owner})
         if tasks:
-            found = _read(lambda conn: finding.due_tasks(conn, before=before, owner=owner, limit=limit))
+            found = read_register(lambda conn: finding.due_tasks(conn, before=before, owner=owner, limit=limit))
         else:
-            page = _read(lambda conn: finding.due(conn, what, before=before, limit=limit))
+            page = read_register(lambda conn: finding.due(conn, what, before=before, limit=limit))
             _show_cases(page.cases, as_json, empty="Nothing is due.")
             if page.after:
                 say("There are more: --limit shows up to 500.")
             return
     if as_json:
         for one in found:
-            dump(_plain(one))
+            dump(plain(one))
         return
-    rows = ((one.id, one.kind.value, one.owner, _until(one.due_at, now), one.title) for one in found)
+    rows = ((one.id, one.kind.value, one.owner, until(one.due_at, now), one.title) for one in found)
     table(["Task", "Kind", "Owner", "In time until", "What"], rows, empty="Nothing is due.")
 
 
@@ -111,7 +116,7 @@ def show(
     """One case: where it stands, what can be done, its limits with the law they rest on, tasks and files."""
     from cases import history, shapes
 
-    vault, now = _vault(), datetime.now(UTC)
+    vault, now = open_vault(), datetime.now(UTC)
 
     def look(conn: Connection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         found = history.load(conn, case_no)
@@ -122,19 +127,19 @@ def show(
             told["result"] = opened["texts"].pop("result")
             told |= {"person": opened["person"], "agent": opened["agent"], "told": told["told"] | opened["texts"]}
             texts = {int(n): one for n, one in opened["events"].items()}
-        happened = [_plain(each) for each in history.events(conn, found)] if events else []
+        happened = [plain(each) for each in history.events(conn, found)] if events else []
         return told, [each | {"facts": each["facts"] | texts.get(each["n"], {})} for each in happened]
 
-    with _explained():
-        case_no = _number(case)
-        told, happened = _write(look) if reason else _read(look)
+    with explained():
+        case_no = number(case)
+        told, happened = write_register(look) if reason else read_register(look)
     if as_json:
         dump(told | ({"events": happened} if events else {}))
         return
     _show_whole(told, now)
     if events:
         rows = (
-            (each["n"], _minute(each["at"]), each["actor"], each["act"], each["after"], _line(each["facts"]))
+            (each["n"], minute(each["at"]), each["actor"], each["act"], each["after"], _line(each["facts"]))
             for each in happened
         )
         typer.echo("")
@@ -169,19 +174,19 @@ def new(
     now = datetime.now(UTC)
     typed = {"summary": summary, "facts": facts, "request": request, "institution": institution}
     given = {"type": type, "track": track, "source_channel": source, "received_at": now, "draft": draft}
-    whole = given | {name: value for name, value in typed.items() if value} | (_json(file) if file else {})
+    whole = given | {name: value for name, value in typed.items() if value} | (json_of(file) if file else {})
     if not {"summary", "facts"} & whole.keys() and not draft:
         fail(Exit.USAGE, "what is it about? Give --summary or --facts, or a case in a file with --from")
-    vault = _vault()
-    with _explained():
+    vault = open_vault()
+    with explained():
         told = read(NewCase, whole)
         cause = f"cli:{uuid.uuid4()}"
-        opened = _write(lambda conn: register.open_case(conn, vault, told, actor=me(), cause=cause, now=now))
+        opened = write_register(lambda conn: register.open_case(conn, vault, told, actor=me(), cause=cause, now=now))
     if as_json:
         standing = shapes.standing(opened.case, now) | {"query_code": opened.query_code}
         dump(shapes.OpenedOut.model_validate(standing).model_dump(mode="json"))
         return
-    _stands(opened.case, now)
+    stands(opened.case, now)
     typer.echo(f"Query code, for the consumer, shown only now: {opened.query_code}")
 
 
@@ -197,23 +202,23 @@ def act(
     from cases import history, register, shapes
     from cases.states import Act
 
-    vault, now = _vault(), datetime.now(UTC)
-    facts = _facts(fact or [])
-    with _explained():
-        case_no = _number(case)
+    vault, now = open_vault(), datetime.now(UTC)
+    facts = facts_of(fact or [])
+    with explained():
+        case_no = number(case)
         if not what:
-            found = _read(lambda conn: history.load(conn, case_no))
+            found = read_register(lambda conn: history.load(conn, case_no))
         elif what not in set(Act):
             fail(Exit.USAGE, f"there is no act {what}; ./qiantai cases act {case_no} shows what is possible now")
         else:
-            found = _write(
+            found = write_register(
                 lambda conn: register.act(conn, vault, case_no, Act(what), facts, actor=me(), now=now, version=version)
             )
     told = shapes.Standing.model_validate(shapes.standing(found, now))
     if as_json:
         dump(told.model_dump(mode="json"))
         return
-    _stands(found, now)
+    stands(found, now)
     rows = ((name.value, " ".join(f"--fact {need}=…" for need in needs)) for name, needs in told.acts.items())
     table(["Possible now", "With"], rows, empty="Nothing can be done to it any more.")
 
@@ -225,15 +230,15 @@ def remind(as_json: Json = False) -> None:
 
     now = datetime.now(UTC)
     told: list[Reminder] = []
-    with _explained():
-        while found := _write(lambda conn: deadlines.warn(conn, now=now)):
+    with explained():
+        while found := write_register(lambda conn: deadlines.warn(conn, now=now)):
             told += found
     if as_json:
         for one in told:
-            dump(_plain(one))
+            dump(plain(one))
         return
     rows = (
-        (one.case_no, one.rule or f"task {one.task_id}", WARNINGS[one.level], _until(one.due_at, now), one.owner)
+        (one.case_no, one.rule or f"task {one.task_id}", WARNINGS[one.level], until(one.due_at, now), one.owner)
         for one in told
     )
     table(["Case", "Limit", "Warning", "In time until", "Owner"], rows, empty="No new warnings.")
@@ -242,111 +247,10 @@ def remind(as_json: Json = False) -> None:
 # ---- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _read(query: Callable[[Connection], T]) -> T:
-    return read_ledger(load_settings(), query)
-
-
-def _write(op: Callable[[Connection], T]) -> T:
-    return write_ledger(load_settings(), op)
-
-
-def _vault() -> Vault:
-    from core.vault import Vault
-
-    return Vault.open(load_settings().key_file)
-
-
 def _filter(given: dict[str, Any]) -> Filter:
     from cases.model import Filter, read
 
     return read(Filter, given)
-
-
-@contextmanager
-def _explained() -> Generator[None]:
-    """Inside, what the register refuses is a sentence that says what to do next."""
-    from cases.model import BadCase, Conflict
-    from cases.states import IllegalAct
-    from core.errors import NotFound
-
-    try:
-        yield
-    except BadCase as e:
-        fail(Exit.USAGE, str(e))
-    except NotFound as e:
-        fail(Exit.FOUND, f"{e}; ./qiantai cases list shows what there is")
-    except Conflict as e:
-        fail(Exit.FOUND, f"{e}; look at it with ./qiantai cases show, then do it again")
-    except IllegalAct as e:
-        how = "; give each as --fact name=value" if " needs " in str(e) else ""
-        fail(Exit.FOUND, f"{e}{how}")
-
-
-def _number(given: str) -> str:
-    from cases.numbers import read_case_no
-
-    try:
-        return read_case_no(given)
-    except ValueError as e:
-        fail(Exit.USAGE, f"{given}: {e}; ./qiantai cases list shows what there is")
-
-
-def _facts(given: Sequence[str]) -> dict[str, object]:
-    from cases.register import NUMBERS
-
-    found: dict[str, object] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            fail(Exit.USAGE, f"--fact {one}: write it as name=value")
-        if name in NUMBERS and not (value.isascii() and value.isdigit() and len(value) < 19):
-            fail(Exit.USAGE, f"--fact {name} is a whole number")
-        found[name] = int(value) if name in NUMBERS else value
-    return found
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """The object in the file; whatever else is there is a sentence."""
-    try:
-        raw = sys.stdin.buffer.read() if str(file) == STDIN else called_from(file).read_bytes()
-        found: object = json.loads(raw)
-    except OSError as e:
-        fail(Exit.USAGE, f"{file} cannot be read: {e.strerror}")
-    except (ValueError, RecursionError):
-        fail(Exit.USAGE, f"{file} holds no JSON; docs/cases.md shows a case")
-    if not isinstance(found, dict):
-        fail(Exit.USAGE, f"{file} holds no JSON object; docs/cases.md shows a case")
-    return {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-
-
-def _plain(value: Any) -> Any:
-    """A value of the register as JSON."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(value.__class__).dump_python(value, mode="json")
-
-
-def _minute(at: datetime | str) -> str:
-    """A time as a clock in China shows it."""
-    from cases.calendar import BEIJING
-
-    return f"{(datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(BEIJING):%Y-%m-%d %H:%M}"
-
-
-def _until(at: datetime | str | None, now: datetime) -> str:
-    """The last day in time, in China, for the first instant too late."""
-    from cases.calendar import today
-
-    if at is None:
-        return ""
-    end = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{today(end - INSTANT)}{' late' if now >= end else ''}"
-
-
-def _limit(at: datetime | str | None, now: datetime) -> str:
-    """The same as a part of a sentence."""
-    day, _, late = _until(at, now).partition(" ")
-    return "" if not day else f", overdue since {day}" if late else f", in time until {day}"
 
 
 def _show_cases(found: Sequence[Case], as_json: bool, *, empty: str) -> None:
@@ -357,22 +261,17 @@ def _show_cases(found: Sequence[Case], as_json: bool, *, empty: str) -> None:
         for case in found:
             dump(shapes.CaseLine.model_validate(shapes.line(case, now)).model_dump(mode="json"))
         return
-    rows = ((one.case_no, one.state.value, _until(one.due_at, now), one.owner, one.told.summary) for one in found)
+    rows = ((one.case_no, one.state.value, until(one.due_at, now), one.owner, one.told.summary) for one in found)
     table(["Case", "State", "In time until", "Owner", "About"], rows, empty=empty)
-
-
-def _stands(case: Case, now: datetime) -> None:
-    limit = _limit(case.due_at, now)
-    typer.echo(f"{case.case_no} is {case.state.value}, with {case.owner}{limit} (version {case.version}).")
 
 
 def _show_whole(told: dict[str, Any], now: datetime) -> None:
     facts = told["told"]
-    limit = _limit(told["due_at"], now)
+    limit = limit_told(told["due_at"], now)
     typer.echo(f"{told['case_no']} is {told['state']}, with {told['owner']}{limit} (version {told['version']}).")
     lines = {
         "Kind": f"{told['type']}, track {told['track']}, level {told['level']}, urgency {told['urgency']}",
-        "Came": f"{_minute(told['received_at'])} by {told['source_channel']}",
+        "Came": f"{minute(told['received_at'])} by {told['source_channel']}",
         "About": told["summary"],
         "Facts": facts["facts"],
         "Wanted": facts["request"],
@@ -400,7 +299,7 @@ def _show_whole(told: dict[str, Any], now: datetime) -> None:
         say("A limit reaches into a year without a published calendar and may still move.")
     if told["tasks"]:
         rows = (
-            (one["id"], one["kind"], one["state"], one["owner"], _until(one["due_at"], now), one["title"])
+            (one["id"], one["kind"], one["state"], one["owner"], until(one["due_at"], now), one["title"])
             for one in told["tasks"]
         )
         table(["Task", "Kind", "State", "Owner", "In time until", "What"], rows, empty="")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from door.cli.common import Json, called_from, dump, ledger, read_ledger, say, settings, table, write_ledger
+from door.cli.common import Json, called_from, dump, ledger, say, settings
 from door.cli.duty import me
 from door.cli.exits import Exit, fail
 
@@ -74,7 +74,10 @@ def import_cases(
     channel = find("source_channel", source) if source else ""
     if channel is None:
         fail(Exit.USAGE, f"--source {source}: one of {', '.join(tables()['source_channel'])}")
-    given = List(path, source_channel=channel)
+    try:
+        given = List(path, source_channel=channel)
+    except OSError as e:
+        fail(Exit.USAGE, f"{path} cannot be read: {e.strerror}")
     took: Counter[str] = Counter()
     with ExitStack() as files:
         bad = files.enter_context(_new(refused)) if refused else None
@@ -165,36 +168,6 @@ def template(file: Out, kind: As = None, headings: Headings = Language.ZH) -> No
     with sheets.writing(path, _kind(path, kind).value, notes) as write:
         write(names)
     say(f"{len(names)} columns in {path}")
-
-
-def list_institutions(
-    load: Annotated[
-        bool, typer.Option("--load", help="First add what faq/institutions.yml has and the register has not.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """The institutions of the register with their numbers, which forwarding a case asks for, and their other names."""
-    from cases import institutions
-    from faq import facts
-
-    if load:
-        known = {each.zh: each for each in facts.institutions().values()}.values()
-        given = [
-            institutions.Institution(name=each.zh, aliases=(each.en, *each.aliases), type=each.type or "unknown")
-            for each in known
-        ]
-        now = datetime.now(UTC)
-        done = write_ledger(settings(), lambda conn: institutions.load(conn, given, now=now))
-        say(f"{done.added} institutions and {done.aliases} other names added")
-        for alias in done.conflicts:
-            say(f"{alias} is the name of more than one: cases that name it so are given to none of them")
-    found = read_ledger(settings(), institutions.listed)
-    if as_json:
-        for each in found:
-            dump(asdict(each))
-        return
-    rows = ((each.id, each.name, each.type, ", ".join(each.aliases)) for each in found)
-    table(["Number", "Name", "Type", "Also called"], rows, empty="None yet: --load adds the well-known ones.")
 
 
 # ---- in --------------------------------------------------------------------------------------------------------------

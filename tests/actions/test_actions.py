@@ -15,9 +15,13 @@ from core import effects
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE = "⟦phone:abcdefghij⟧"
-METADATA = {"language": "zh", "now": "2026-11-21T17:00:00+00:00"}  # a Sunday in China already
-ABOUT = ("message_institution", "message_amount", "message_day")
-EMPTY = dict.fromkeys(("message_text", "message_contact", *ABOUT))
+METADATA = {
+    "language": "zh",
+    "channel": {"kind": "web"},
+    "now": "2026-11-21T17:00:00+00:00",
+}  # a Sunday in China already
+ABOUT = ("message_institution", "message_business", "message_amount", "message_day", "message_case_no")
+EMPTY = dict.fromkeys(("message_text", "message_contact", "message_contact_refused", *ABOUT))
 
 
 def call(name: str, candidates: dict[str, Any] | None = None, **slots: Any) -> dict[str, Any]:
@@ -115,7 +119,7 @@ async def test_what_a_text_is_about_is_kept_and_read_back() -> None:
     text = "昨天建行多扣了我二十元"
     result = await actions.execute(call("validate_leave_message", {"message_text": text}, message_day="2020-01-01"))
     kept = slots(result)
-    assert [kept[name] for name in ABOUT] == ["中国建设银行", "20.00", "2026-11-21"]
+    assert [kept[name] for name in ABOUT] == ["中国建设银行", None, "20.00", "2026-11-21", None]
     assert result["responses"][0]["custom"] == {
         "key": "leave_message.about",
         "args": {"about": "中国建设银行，20元，11月21日"},
@@ -156,14 +160,10 @@ BAD = [
     None,
     "",
     "1",
-    "没有",
-    "不告诉你",
     "。。。。",
-    "⟦id-card⟧",
-    "⟦bank-card⟧",
-    "我的卡 ⟦bank-card⟧",
     "are you still there",
-    "what for",
+    "我叫张三",
+    "电话打不通",
     "a" * 101,
     12345678,
 ]
@@ -173,7 +173,7 @@ BAD = [
 async def test_a_way_to_answer_is_taken(contact: str) -> None:
     result = await actions.execute(call("validate_leave_message", {"message_contact": contact}))
     assert slots(result) == {"message_contact": contact}
-    assert said(result) == []
+    assert said(result) == (["leave_message.here"] if "这里" in contact or "here" in contact else [])
 
 
 @pytest.mark.parametrize("contact", BAD)
@@ -181,6 +181,103 @@ async def test_what_reaches_nobody_is_refused(contact: Any) -> None:
     result = await actions.execute(call("validate_leave_message", {"message_contact": contact}))
     assert slots(result) == {"message_contact": None}
     assert said(result) == ["leave_message.invalid_contact"]
+
+
+AMISS = {
+    "unseen_account": [
+        "可唔可以用 WhatsApp",
+        "can I use e-mail?",
+        "用这个微信就行",
+        "就這個微信號",
+        "加我微信",
+        "use this WeChat please",
+        "my wechat is fine",
+    ],
+    "unseen_number": ["同一个号码", "就打这个号码", "我的手机", "same number", "call me on this number"],
+    "card_contact": ["⟦id-card⟧", "⟦bank-card⟧", "我的卡 ⟦bank-card⟧"],
+    "no_contact": ["不想留", "不方便留电话", "没有", "不告诉你", "匿名可以吗", "I'd rather not", "no, thanks", "no"],
+    "when": ["你们多久回复", "什么时候联系我", "how soon will you reply?", "when will they call me"],
+    "why_contact": ["为什么要电话", "安全吗", "what for", "why do you need my number?"],
+}
+
+
+@pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in AMISS.items() for text in texts])
+async def test_what_is_no_contact_yet_is_answered_by_what_it_says(key: str, text: str) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_contact": text}))
+    assert slots(result)["message_contact"] is None
+    assert said(result) == [f"leave_message.{key}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("wechat", "用这个微信就行"),
+        ("wechat", "use this wechat"),
+        ("kannel", "same number"),
+        ("twilio", "就打这个号码"),
+    ],
+)
+async def test_a_channel_that_knows_the_account_takes_it_for_the_contact(kind: str, text: str) -> None:
+    body = call("validate_leave_message", {"message_contact": text})
+    body["tracker"]["latest_message"]["metadata"] = METADATA | {"channel": {"kind": kind}}
+    result = await actions.execute(body)
+    assert (slots(result), said(result)) == ({"message_contact": text}, ["leave_message.here"])
+
+
+@pytest.mark.parametrize("text", ["不想留", "I'd rather not"])
+async def test_who_refuses_twice_is_answered_in_the_conversation(text: str) -> None:
+    first = await actions.execute(call("validate_leave_message", {"message_contact": text}))
+    assert slots(first) == {"message_contact": None, "message_contact_refused": True}
+    again = await actions.execute(
+        call("validate_leave_message", {"message_contact": text}, message_contact_refused=True)
+    )
+    assert (slots(again), said(again)) == ({"message_contact": text}, ["leave_message.here"])
+
+
+NUMBER = "Q2026-0001234-6"
+CASE = [(f"工单号 {NUMBER}，一直没人理我", NUMBER), ("my case no. 2026 0001234 6, nobody answers", NUMBER)]
+
+
+@pytest.mark.parametrize(("text", "number"), CASE)
+async def test_the_number_of_a_case_is_read_from_the_message(text: str, number: str) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_text": text}))
+    assert slots(result)["message_case_no"] == number
+    assert said(result) == ["leave_message.about"]
+
+
+@pytest.mark.parametrize("text", ["编号是Q2026-0001234-9，没人理我", "case number Q2026-0001234-9, nobody answers"])
+async def test_a_mistyped_number_of_a_case_is_told(text: str) -> None:
+    result = await actions.execute(call("validate_leave_message", {"message_text": text}))
+    assert "message_case_no" not in slots(result) or slots(result)["message_case_no"] is None
+    assert said(result) == ["leave_message.case_no_wrong"]
+
+
+@pytest.mark.parametrize("text", [f"我的编号是{NUMBER}", f"the case number is {NUMBER}"])
+async def test_the_number_of_a_case_is_no_contact_and_goes_with_the_message(text: str) -> None:
+    body = call("validate_leave_message", {"message_contact": text}, message_text="一直没人理我")
+    result = await actions.execute(body)
+    assert slots(result)["message_contact"] is None
+    assert slots(result)["message_case_no"] == NUMBER
+    assert said(result) == ["leave_message.corrected", "leave_message.about"]
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("it's 5,000 not 500", "5000.00"), ("金额是五千不是五百", "5000.00"), ("不是500，是5000", "5000.00")],
+)
+async def test_an_amount_is_put_right_without_its_unit(text: str, amount: str) -> None:
+    body = call("validate_leave_message", {"message_contact": text}, message_text="扣了500元", message_amount="500.00")
+    result = await actions.execute(body)
+    assert slots(result)["message_amount"] == amount
+    assert said(result)[0] == "leave_message.corrected"
+
+
+async def test_the_kind_of_business_goes_with_the_message_by_the_registers_code() -> None:
+    told = await actions.execute(call("validate_leave_message", {"message_text": "工行信用卡多收了年费"}))
+    assert slots(told)["message_business"] == "信用卡"
+    given = {"message_text": "年费多收了", "message_contact": PHONE, "message_business": "信用卡"}
+    result = await actions.execute(call("action_submit_message", None, **given))
+    assert asked(result) == [effects.LeaveMessage(text="年费多收了", contact=PHONE, business="bank_card")]
 
 
 async def test_a_check_without_candidates_changes_nothing() -> None:

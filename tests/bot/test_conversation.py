@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 
 from bot import reflexes
 from bot.brain import BrainClient
-from bot.conversation import Account, Conversations, Limits
+from bot.conversation import Account, Content, Conversations, Limits
 from core import outbox, questions, retry
 from core.inbox import Accepted, Inbox
 from core.live import Live
@@ -45,16 +45,19 @@ CONTENT = Path(__file__).parents[2] / "faq" / "content"
 class House:
     """Just enough of a house: doors, turns and a look at the transcript."""
 
-    def __init__(self, store: Store, vault: Vault, brain: BrainServer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, brain: BrainServer, clock: Clock, content: Content | None = None
+    ) -> None:
         self.store, self.brain, self.clock, self.live = store, brain, clock, Live()
         self.inbox = Inbox(store, vault)
         self.client = BrainClient(brain.url, "token", timeout=0.3)
         self.ended: list[str] = []
         self.turns = Conversations(
             store=store,
+            vault=vault,
             live=self.live,
             brain=self.client,
-            content=still(CONTENT, clock),
+            content=content or still(CONTENT, clock),
             asking=Asking(None),
             reflexes=reflexes.load(),
             accounts={

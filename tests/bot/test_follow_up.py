@@ -57,3 +57,16 @@ async def test_it_is_a_message_like_any_other_where_nothing_was_answered(house: 
     await house.answer("你好")
     await house.answer("要多久")
     assert heard(house) == ("text", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [("怎么查自己的信用报告？", "要多久"), ("How do I get my own credit report?", "what should I bring?")],
+)
+async def test_a_second_one_is_still_on_the_same_entry_and_owns_up_when_all_was_said(
+    house: House, asked: str, text: str
+) -> None:
+    house.brain.answer = lambda turn: say(say=[{"faq": "F22", "args": {"details": "yes"}}])
+    await house.answer(asked)
+    await house.answer(text)
+    assert heard(house) == ("payload", "/faq_none")

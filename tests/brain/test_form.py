@@ -75,7 +75,7 @@ def test_a_text_that_says_nothing_is_asked_for_again(talk: Talk, text: str) -> N
     assert talk.hears("银行多扣了我二十元年费") == ["leave_message.ask_contact"]
 
 
-@pytest.mark.parametrize("contact", ["不告诉你", "没有", "⟦id-card⟧", "⟦bank-card⟧", "1", "。。。"])
+@pytest.mark.parametrize("contact", ["我叫张三", "1", "。。。"])
 def test_a_contact_that_reaches_nobody_is_asked_for_again(talk: Talk, contact: str) -> None:
     for text in ("我要留言", "银行多扣了我二十元年费"):
         talk.say(text)
@@ -325,3 +325,84 @@ def test_another_language_inside_the_form_is_the_message(talk: Talk) -> None:
     text = "口座を開設したいです"
     assert talk.hears(text, other_language=True) == ["leave_message.ask_contact"]
     assert talk.say(PHONE)["effects"][0]["text"] == text
+
+
+ASIDES = [
+    ("zh", "那我要投诉", "complaint.how"),
+    ("zh", "能不能起诉银行", "legal"),
+    ("en", "can I sue my bank?", "legal"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "key"), ASIDES)
+def test_what_is_asked_instead_of_a_contact_is_answered_and_the_contact_asked_for_again(
+    brain: Child, language: str, text: str, key: str
+) -> None:
+    opened = brain.turn(**press("/leave_message"), language=language)
+    told = brain.turn("年费多收了两次，没人管", state=opened["state"], language=language)
+    answer = brain.turn(text, state=told["state"], language=language)
+    assert said(answer) == [key, "leave_message.ask_contact"]
+
+
+MATTERS = [
+    ("zh", "银行扣了我两百块，这合理吗？我要求他们退给我"),
+    ("en", "My bank charged me twice, is that legal? I want it back"),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), MATTERS)
+def test_a_matter_with_a_question_mark_in_it_is_the_message(brain: Child, language: str, text: str) -> None:
+    opened = brain.turn(**press("/leave_message"), language=language)
+    told = brain.turn(text, state=opened["state"], language=language, **answers("F38"))
+    assert said(told)[-1] == "leave_message.ask_contact"
+
+
+QUESTIONS = [("zh", "存款保险最多赔多少？"), ("en", "How much of my deposit is insured?")]
+
+
+@pytest.mark.parametrize(("language", "text"), QUESTIONS)
+def test_a_question_in_either_language_is_a_digression(brain: Child, language: str, text: str) -> None:
+    opened = brain.turn(**press("/leave_message"), language="en" if language == "zh" else "zh")
+    answer = brain.turn(text, state=opened["state"], language=language, **answers("F77"))
+    assert said(answer) == ["F77", "leave_message.ask_text"]
+
+
+REFUSALS = [("zh", "不想留电话", "还是不想留"), ("en", "I'd rather not", "no, thanks")]
+
+
+@pytest.mark.parametrize(("language", "first", "second"), REFUSALS)
+def test_who_refuses_a_contact_twice_still_leaves_the_message(
+    brain: Child, language: str, first: str, second: str
+) -> None:
+    state = brain.turn(**press("/leave_message"), language=language)["state"]
+    state = brain.turn("年费多收了两次，没人管", state=state, language=language)["state"]
+    refused = brain.turn(first, state=state, language=language)
+    assert said(refused) == ["leave_message.no_contact", "leave_message.ask_contact"]
+    done = brain.turn(second, state=refused["state"], language=language)
+    assert said(done) == ["leave_message.here", "leave_message.done"]
+
+
+PANIC = [
+    ("zh", ["钱能追回来吗", "110一直占线", "我该怎么办"]),
+    ("en", ["can I get my money back", "110 is busy", "what now"]),
+]
+
+
+@pytest.mark.parametrize(("language", "texts"), PANIC)
+def test_whoever_is_in_the_middle_of_a_fraud_is_not_sent_to_the_menu(
+    brain: Child, language: str, texts: list[str]
+) -> None:
+    state = brain.turn(**press("/fraud_in_progress"), language=language)["state"]
+    heard = []
+    for text in texts:
+        answer = brain.turn(text, state=state, language=language)
+        state = answer["state"]
+        heard += said(answer)
+    assert heard == ["fraud.more", "fraud.again", "fraud.more"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_small_talk_is_not_answered_with_the_same_words_twice(brain: Child, language: str) -> None:
+    first = brain.turn(**press("/smalltalk"), language=language)
+    again = brain.turn(**press("/smalltalk"), state=first["state"], language=language)
+    assert (said(first), said(again)) == (["smalltalk"], ["smalltalk.again"])

@@ -75,7 +75,8 @@ def test_in_a_fraud_a_person_is_offered_and_one_word_takes_it(brain: Child, lang
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_who_goes_on_telling_of_a_fraud_does_not_hear_the_same_again(brain: Child, language: str) -> None:
     more: Step = (press("/fraud_in_progress"), ["fraud.more"], [])
-    play(brain, language, [SAFETY[1], more, more, (press("/affirm"), FORM, [])])
+    again: Step = (press("/fraud_in_progress"), ["fraud.again"], [])
+    play(brain, language, [SAFETY[1], more, again, more, (press("/affirm"), FORM, [])])
 
 
 SAID = [

@@ -110,8 +110,8 @@ INSIDE: list[tuple[str, Heard, str]] = [
         "form:leave_message:message_text",
     ),
     ("a question with its entry", heard("faq", 0.9, **FORM, **found("answer", 0.6)), "faq:topic:F20"),
-    ("a weak entry does not", heard("faq", 0.9, **FORM, **found("answer", 0.59)), "form:leave_message:message_text"),
-    ("several entries do not", heard("faq", 0.9, **FORM, **found("ask", 0.9)), "form:leave_message:message_text"),
+    ("a weak entry is offered", heard("faq", 0.9, **FORM, **found("answer", 0.59)), "faq:ask"),
+    ("several entries are offered", heard("faq", 0.9, **FORM, **found("ask", 0.9)), "faq:ask"),
     (
         "no question, no digression",
         heard("faq", 0.9, text="信用报告", **FORM, **found("answer", 0.9)),
@@ -307,3 +307,22 @@ COUNTED = [
 @pytest.mark.parametrize(("decided", "label"), COUNTED)
 def test_the_label_a_decision_counts_as(decided: str, label: str) -> None:
     assert public(decided, [("F22", "credit_report"), ("F77", "deposit_insurance")]) == label
+
+
+LEGAL = ["can I sue my bank", "do I need a lawyer?", "我能不能起诉银行", "打官司要多少钱", "要不要找律师"]
+NOT_LEGAL = ["已经起诉了还能投诉吗", "I already sued them, can I still complain?", "法院冻结了我的卡怎么办"]
+
+
+@pytest.mark.parametrize("text", LEGAL)
+def test_whether_to_go_to_court_is_told_apart_from_what_an_entry_answers(text: str) -> None:
+    assert decide(heard("faq", 0.9, text=text, **found("answer", 0.9))).intent == "legal_question"
+
+
+@pytest.mark.parametrize("text", NOT_LEGAL)
+def test_a_court_that_is_only_mentioned_is_left_to_the_entries(text: str) -> None:
+    assert decide(heard("faq", 0.9, text=text, **found("answer", 0.9))).intent == "faq"
+
+
+@pytest.mark.parametrize("text", ["T", "t", " T. "])
+def test_a_bare_letter_stops_no_messages(text: str) -> None:
+    assert decide(heard("opt_out", 0.9, text=text)).intent == "outreach_reply"

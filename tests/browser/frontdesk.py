@@ -23,6 +23,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HOTLINE = {
+    "zh-Hant": {"name": "12363金融消費者熱線", "number": "12363", "hours": "週一至週五 9:00–17:00"},
     "zh": {"name": "12363金融消费者热线", "number": "12363", "hours": "周一至周五 9:00–17:00"},
     "en": {"name": "12363 Financial Consumer Hotline", "number": "12363", "hours": "Monday to Friday, 9:00–17:00"},
 }

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from cases import history, register
-from cases.model import Case, NewCase, Opened, Person
+from cases.model import Case, NewCase, Opened, Person, TaskKind
 from cases.states import Act
 from cases.tables import institution
 from core.store import Store, upsert
@@ -35,6 +35,17 @@ FACTS: dict[str, Any] = {
     "approver": "head",
     "result": "satisfied",
     "new_facts": "新的转账凭证",
+}
+
+
+RECORDED: dict[TaskKind, dict[str, Any]] = {  # with which a task of each kind can be done
+    TaskKind.REFERRAL: {"where_to": "12378"},
+    TaskKind.MEDIATION: {"outcome": "failed"},
+    TaskKind.FOLLOW_UP: {"satisfaction": "accepted"},
+    TaskKind.REVIEW: {"finding": "upheld"},
+    TaskKind.COMPENSATION: {"amount": "50", "approver": "head"},
+    TaskKind.ROOT_CAUSE: {"cause": "短信没有写明费用"},
+    TaskKind.IMPROVEMENT: {"plan": "改短信", "check": "三个月没有同样的投诉"},
 }
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from cases.states import ENDED, TRANSITIONS, Act, State, acts
 from cases.tables import case_key, complaint_case
 from door.house import House
 from tests.cases import counter
 from tests.cases.counter import CASES, ID_NUMBER, NAME, NEW, PHONE, PNG, Api, form, noted, serve, token
-from tests.cases.given import BANK
+from tests.cases.given import BANK, FACTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -57,6 +58,21 @@ async def test_a_case_is_opened_seen_masked_worked_on_and_closed(house: House, c
         assert told["version"] == n + 1
     assert (told["state"], told["due_at"], list(told["acts"])) == ("closed", None, ["reopen"])
     assert [each["act"] for each in await caller.get(f"{where}/events")] == ["open", *(act for act, _ in life)]
+
+
+async def test_no_act_goes_through_that_the_table_does_not_have(house: House, caller: Api) -> None:
+    where = f"{CASES}/{(await caller.new(institution_id=BANK))['case_no']}"
+    state, version = State.SUBMITTED, 1
+    for next_act in (Act.ACCEPT, Act.HANDLE, Act.REPLY, Act.VISIT, Act.CLOSE, Act.REOPEN, Act.REFER):
+        for wrong in set(Act) - set(acts(state)):
+            body = {"act": wrong, "facts": FACTS | {"into": where.rsplit("/", 1)[1]}}
+            status, answer, _ = await caller.ask("POST", f"{where}/acts", body, If_Match=version)
+            assert (status, answer["error"]) == (409, "illegal_act"), (state, wrong)
+        told = await caller.send("POST", f"{where}/acts", {"act": next_act, "facts": FACTS}, If_Match=version)
+        state, version = State(told["state"]), version + 1
+        assert (told["version"], state) == (version, TRANSITIONS[next_act].after)
+        assert told["owner"]
+        assert (told["due_at"] is None) is (state in ENDED)
 
 
 async def test_who_is_slower_gets_a_conflict_and_nothing_is_lost(house: House, caller: Api) -> None:
@@ -109,10 +125,62 @@ async def test_tasks_are_given_moved_and_settled_and_belong_to_their_case(house:
     moved = await caller.send("PATCH", f"{where}/{task['id']}", {"owner": "li"})
     assert (moved["owner"], moved["due_at"]) == ("li", task["due_at"])
     assert (await caller.ask("PATCH", f"{other}/{task['id']}", {"owner": "li"}))[0] == 404
-    ended = await caller.send("POST", f"{where}/{task['id']}/settle", {"result": "成了"})
+    settle = f"{where}/{task['id']}/settle"
+    for facts, refused in (({}, (409, "illegal_act")), ({"outcome": "x"}, (422, "bad_case"))):
+        status, answer, _ = await caller.ask("POST", settle, {"result": "成了", "facts": facts})
+        assert (status, answer["error"]) == refused
+    ended = await caller.send("POST", settle, {"result": "成了", "facts": {"outcome": "agreed", "place": "长安路"}})
     assert (ended["state"], ended["result"]) == ("done", "成了")
+    assert ended["facts"] == {"outcome": "agreed", "place": "长安路"}
     status, answer, _ = await caller.ask("POST", f"{where}/{task['id']}/settle", {})
     assert (status, answer["error"]) == (409, "illegal_act")
+
+
+# Institutions ---------------------------------------------------------------------------------------------------------
+
+INSTITUTIONS = "/api/institutions"
+
+
+async def test_an_institution_is_added_once_changed_and_found(house: House, caller: Api) -> None:
+    new = {"name": "渭水银行", "aliases": ["渭水"], "type": "city_bank", "seat": "渭河路2号"}
+
+    async def add(body: dict[str, Any], key: str) -> tuple[int, Any]:
+        return (await caller.ask("POST", INSTITUTIONS, body, Idempotency_Key=key))[:2]
+
+    first, second = await asyncio.gather(add(new, "bank-1"), add(new, "bank-1"))
+    assert first == second
+    status, made = first
+    assert (status, made["name"], made["aliases"]) == (201, "渭水银行", ["渭水"])
+    assert (await add(new | {"city": "咸阳"}, "bank-1"))[0] == 422
+    assert (await add(new, "bank-2"))[1]["error"] == "bad_case"  # the name is taken
+    where = f"{INSTITUTIONS}/{made['id']}"
+    changed = await caller.send("PATCH", where, {"name": "渭河银行", "parent_id": BANK})
+    assert (changed["aliases"], changed["seat"]) == (["渭水", "渭水银行"], "渭河路2号")
+    found = await caller.get(f"{INSTITUTIONS}?text=渭水&type=city_bank")
+    assert found == {"institutions": [changed], "after": None}
+    assert (await caller.get(f"{INSTITUTIONS}?limit=1"))["after"] == BANK
+    assert [each[0] for each in await noted(house, f"institution:{made['id']}")] == ["cases.institution"] * 2
+
+
+async def test_liaisons_are_named_seen_masked_and_opened_with_a_trace(house: House, caller: Api) -> None:
+    where = f"{INSTITUTIONS}/{BANK}"
+    assert (await caller.get(where))["liaison"] is None
+    zhao, sun = {"name": "赵云", "phone": PHONE}, {"name": "孙尚香", "email": "sun@example.org"}
+    named = await caller.send("PUT", f"{where}/liaisons", {"liaison": zhao, "deputy": sun})
+    assert (named["liaison"]["name"], named["liaison"]["phone"]) == ("赵*", "*******5678")
+    named = await caller.send("PUT", f"{where}/liaisons", {"deputy": None})
+    assert (named["liaison"]["name"], named["deputy"]) == ("赵*", None)
+    assert await caller.send("PUT", f"{where}/liaisons", {}) == named
+    shown = await caller.get(where)
+    assert (shown["institution"]["name"], PHONE in json.dumps(shown)) == ("长安银行", False)
+    status, opened, headers = await caller.ask("POST", f"{where}/liaisons/open", {"reason": "转办"})
+    assert (status, opened["liaison"]["phone"], headers["Cache-Control"]) == (200, PHONE, "no-store")
+    trace = await noted(house, f"institution:{BANK}")
+    assert trace == [
+        ("cases.liaisons", "liaison named, deputy named"),
+        ("cases.liaisons", "deputy taken out"),
+        ("cases.unmask", "转办"),
+    ]
 
 
 # Requests that come twice -------------------------------------------------------------------------------------------

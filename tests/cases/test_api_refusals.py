@@ -24,6 +24,7 @@ from tests.cases.counter import CASES, NEW, PHONE, PNG, TASK, Api, form, keys, t
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 house, url, caller = counter.house, counter.url, counter.caller
+OURS = (CASES, "/api/people", "/api/institutions")
 EXAMPLES = 20  # requests made up for each operation
 
 
@@ -48,6 +49,12 @@ ROUTES = (
     ("cases:write", "POST", "/{no}/attachments"),
     ("cases:open", "POST", "/{no}/attachments/1/open"),
     ("cases:open", "POST", "/{no}/open"),
+    ("cases:read", "GET", "/../institutions"),
+    ("cases:read", "GET", "/../institutions/12"),
+    ("cases:write", "POST", "/../institutions"),
+    ("cases:write", "PATCH", "/../institutions/12"),
+    ("cases:write", "PUT", "/../institutions/12/liaisons"),
+    ("cases:open", "POST", "/../institutions/12/liaisons/open"),
     ("cases:export", "GET", "/../people/erasable"),
     ("cases:export", "POST", "/../people/{person}/export"),
     ("cases:export", "POST", "/../people/{person}/erase"),
@@ -58,7 +65,7 @@ async def test_every_route_wants_a_token_with_its_own_scope(house: House, caller
     case_no = (await caller.new())["case_no"]
     person = (await caller.get(f"{CASES}/{case_no}"))["person_id"]
     described = (await caller.get("/openapi.json"))["paths"]
-    ours = {path: methods for path, methods in described.items() if path.startswith((CASES, "/api/people"))}
+    ours = {path: methods for path, methods in described.items() if path.startswith(OURS)}
     assert sum(len(methods) for methods in ours.values()) == len(ROUTES), "a route is missing here"
     tokens = {scope: await token(house, scope) for scope in SCOPES}
     for needed, method, path in ROUTES:
@@ -203,6 +210,24 @@ ODD: tuple[tuple[str, str, str, Any, int, str], ...] = (
     ),
     ("nobody", "POST", "/../people/%00/erase", {"basis": "b"}, 400, "malformed"),
     ("a method that is none", "DELETE", "/{no}", None, 405, "wrong_method"),
+    ("a fact that no record has", "POST", "/{no}/tasks", TASK | {"facts": {"shoes": 43}}, 422, "bad_case"),
+    ("a record without a bottom", "POST", "/{no}/tasks", TASK | {"facts": {"text": [[[1]]]}}, 422, "bad_case"),
+    ("an institution that is not there", "GET", "/../institutions/999", None, 404, "not_found"),
+    ("an institution of no number", "GET", "/../institutions/%00", None, 400, "malformed"),
+    ("an institution that no column has", "GET", f"/../institutions/{HUGE}", None, 400, "malformed"),
+    ("a page of institutions without an end", "GET", "/../institutions?limit=9999", None, 400, "malformed"),
+    ("signs to look for", "GET", "/../institutions?text=%25_%5C%00&type=%00", None, 200, ""),
+    ("another institution's change", "PATCH", "/../institutions/999", {"city": "x"}, 404, "not_found"),
+    ("no name", "PATCH", "/../institutions/12", {"name": None}, 400, "malformed"),
+    ("a name of nothing", "PATCH", "/../institutions/12", {"name": "\0 "}, 400, "malformed"),
+    ("a type that is none", "PATCH", "/../institutions/12", {"type": "circus"}, 422, "bad_case"),
+    ("a part of what is not there", "PATCH", "/../institutions/12", {"parent_id": 999}, 422, "bad_case"),
+    ("a branch of its own", "PATCH", "/../institutions/12", {"parent_id": 12}, 422, "bad_case"),
+    ("a sealed column", "PATCH", "/../institutions/12", {"liaison": {}}, 400, "malformed"),
+    ("a liaison of nobody's", "PUT", "/../institutions/999/liaisons", {"deputy": None}, 404, "not_found"),
+    ("a third person", "PUT", "/../institutions/12/liaisons", {"driver": {}}, 400, "malformed"),
+    ("a liaison with shoes", "PUT", "/../institutions/12/liaisons", {"liaison": {"shoes": 43}}, 400, "malformed"),
+    ("no reason for a liaison", "POST", "/../institutions/12/liaisons/open", {"reason": ""}, 400, "malformed"),
 )
 
 
@@ -263,7 +288,7 @@ async def test_no_request_that_the_description_allows_breaks_anything_or_shows_d
 ) -> None:
     """schemathesis makes up requests from the API's own description: right ones and, of each kind, wrong ones."""
     described = await caller.get("/openapi.json")
-    mine = {path: one for path, one in described["paths"].items() if path.startswith((CASES, "/api/people"))}
+    mine = {path: one for path, one in described["paths"].items() if path.startswith(OURS)}
     case_no = (await caller.new())["case_no"]
     tried = await asyncio.to_thread(fuzz, described | {"paths": mine}, caller, case_no)
     assert sum(tried.values()) > EXAMPLES // 2 * len(tried)

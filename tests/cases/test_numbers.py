@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases.numbers import ALPHABET, CODE_LENGTH, case_no, new_code, plain_code, read_case_no
+from cases.numbers import ALPHABET, CODE_LENGTH, case_no, mentioned, new_code, plain_code, read_case_no
 from core import masking
 
 NUMBERS = st.builds(case_no, st.integers(2020, 2099), st.integers(1, 99_999_999))
@@ -67,3 +67,30 @@ def test_codes_are_long_unlike_each_other_and_of_characters_that_look_different(
 
 def test_a_code_is_read_however_people_type_it() -> None:
     assert plain_code(" ab2c-d3ef gh ") == plain_code("ＡＢ２ＣＤ３ＥＦＧＨ") == "AB2CD3EFGH"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "工单号 Q2026-0001234-6 怎么样了",
+        "我的编号是202600012346，没人理我",
+        "ｑ2026—0001234—6",
+        "my case no. 2026 0001234 6 please",
+        "the case number is q2026-0001234-6.",
+    ],
+)
+def test_a_number_is_found_in_a_message(text: str) -> None:
+    assert mentioned(text) == "Q2026-0001234-6"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12363", "my number is 13812345678", "2026 was a bad year", "卡号6222021234567890"]
+)
+def test_other_numbers_in_a_message_are_none(text: str) -> None:
+    assert mentioned(text) == ""
+
+
+@pytest.mark.parametrize("text", ["编号Q2026-0001234-9", "case number: Q2026-0001243-6"])
+def test_a_mistyped_number_in_a_message_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="wrong"):
+        mentioned(text)

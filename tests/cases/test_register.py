@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, event, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from cases import history, privacy, register, watch
+from cases.calendar import today
 from cases.model import QUEUES, BadCase, Case, CaseType, Conflict, NewCase, Person, read
 from cases.states import Act, IllegalAct, State
 from cases.tables import case_event, complaint_case, person
@@ -73,6 +74,25 @@ async def test_a_new_case_is_submitted_has_a_queue_a_limit_and_one_event(store: 
     assert case.due_at > NOON
     (first,) = await store.read(lambda conn: history.events(conn, case))
     assert (first.n, first.act, first.before, first.after) == (1, "open", None, State.SUBMITTED)
+
+
+@pytest.mark.parametrize(
+    ("now", "year", "due_on"),
+    [
+        (datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC), "2025", date(2026, 1, 15)),
+        (datetime(2025, 12, 31, 16, 0, tzinfo=UTC), "2026", date(2026, 1, 16)),
+        (datetime(2024, 2, 28, 15, 30, tzinfo=UTC), "2024", date(2024, 3, 14)),
+        (datetime(2024, 2, 28, 16, 0, tzinfo=UTC), "2024", date(2024, 3, 15)),
+    ],
+)
+async def test_a_year_and_a_day_begin_at_midnight_in_china(
+    store: Store, vault: Vault, now: datetime, year: str, due_on: date
+) -> None:
+    case = (await opened(store, vault, now=now, track="nfra")).case
+    assert case.case_no.startswith(f"Q{year}-")
+    case = await done(store, vault, case, Act.ACCEPT, Act.FORWARD, now=now)
+    assert case.due_at is not None
+    assert today(case.due_at - timedelta(microseconds=1)) == due_on
 
 
 async def test_every_type_waits_in_a_queue_of_its_own(store: Store, vault: Vault) -> None:
@@ -384,63 +404,12 @@ async def test_other_data_of_a_person_leave_an_event_that_does_not_tell_them(sto
 # ---- the consumer's own question -------------------------------------------------------------------------------------
 
 
-async def ask(store: Store, vault: Vault, number: str, code: str, after: timedelta = timedelta(0)) -> Case | None:
-    return await store.write(lambda conn: register.look_up(conn, vault, number, code, now=NOON + after))
-
-
-async def test_a_case_answers_whoever_has_its_number_and_its_code(store: Store, vault: Vault) -> None:
-    made = await opened(store, vault)
-    number, code = made.case.case_no, made.query_code
-    assert await ask(store, vault, number.lower(), f" {code[:5]}-{code[5:].lower()}") == made.case
-    assert await ask(store, vault, number, "AAAAAAAAAA") is None
-    assert await ask(store, vault, "Q2026-0009999-9", code) is None
-    assert await ask(store, vault, "nonsense", code) is None
-
-
-async def test_after_five_wrong_codes_a_case_is_silent_for_a_while(store: Store, vault: Vault) -> None:
-    made = await opened(store, vault)
-    number, code = made.case.case_no, made.query_code
-    for _ in range(4):
-        assert await ask(store, vault, number, "WRONG") is None
-    assert await ask(store, vault, number, code) == made.case  # a right one begins anew
-    for _ in range(5):
-        assert await ask(store, vault, number, "WRONG") is None
-    assert await ask(store, vault, number, code) is None
-    assert await ask(store, vault, number, code, register.LOCKED_FOR) == made.case
-
-
-async def test_a_new_code_takes_the_place_of_a_lost_one(store: Store, vault: Vault) -> None:
+async def test_a_new_code_is_not_told_by_the_case_that_has_it(store: Store, vault: Vault) -> None:
     made = await opened(store, vault)
     number = made.case.case_no
     code = await store.write(lambda c: register.new_code(c, vault, number, actor="li", now=NOON))
-    assert await ask(store, vault, number, made.query_code) is None
-    case = await ask(store, vault, number, code)
-    assert case is not None
-    assert code not in str(await store.read(lambda conn: history.events(conn, case)))
-
-
-async def test_a_wrong_code_and_an_unknown_number_take_the_same_steps(store: Store, vault: Vault) -> None:
-    made = await opened(store, vault)
-    taken: list[list[str]] = []
-
-    def watched(number: str) -> Any:
-        def op(conn: Connection) -> None:
-            steps: list[str] = []
-
-            def note(_c: object, _cur: object, statement: str, *_rest: object) -> None:
-                steps.append(statement)
-
-            event.listen(conn, "before_cursor_execute", note)
-            assert register.look_up(conn, vault, number, "WRONG", now=NOON) is None
-            event.remove(conn, "before_cursor_execute", note)
-            taken.append(steps)
-
-        return op
-
-    for number in (made.case.case_no, "Q2026-0009999-9", "nonsense"):
-        await store.write(watched(number))
-    assert len(taken[0]) == 2
-    assert taken[0] == taken[1] == taken[2]
+    assert code != made.query_code
+    assert code not in str(await store.read(lambda conn: history.events(conn, made.case)))
 
 
 async def test_the_code_itself_is_nowhere_in_the_row(store: Store, vault: Vault) -> None:

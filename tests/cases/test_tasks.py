@@ -13,7 +13,7 @@ from cases.states import Act, IllegalAct
 from core.errors import NotFound
 from core.store import Store
 from core.vault import Vault
-from tests.cases.given import BANK, done, opened
+from tests.cases.given import BANK, RECORDED, done, opened
 from tests.conftest import NOON
 
 TOMORROW = NOON + timedelta(days=1)
@@ -31,7 +31,9 @@ async def test_a_task_is_given_changed_and_ended_once_and_the_case_tells_of_it(s
     assert task.overdue(TOMORROW)
     task = await store.write(lambda c: tasks.change(c, task.id, actor="wu", now=NOON, owner="queue:experts"))
     assert task.owner == "queue:experts"
-    task = await store.write(lambda c: tasks.settle(c, vault, task.id, result="已函复", actor="li", now=NOON))
+    end = {"facts": {"where_to": "12378"}, "actor": "li", "now": NOON}
+    task = await store.write(lambda c: tasks.settle(c, vault, task.id, result="已函复", **end))
+    assert task.facts == {"way": "来函", "where_to": "12378"}
     assert (task.state, task.result, task.done_by, task.overdue(TOMORROW)) == (TaskState.DONE, "已函复", "li", False)
     for again in (
         lambda c: tasks.settle(c, vault, task.id, result="x", actor="li", now=NOON),
@@ -41,6 +43,51 @@ async def test_a_task_is_given_changed_and_ended_once_and_the_case_tells_of_it(s
             await store.write(again)
     events = await store.read(lambda conn: history.events(conn, case))
     assert [each.act for each in events] == ["open", "task", "task", "settle"]
+
+
+@pytest.mark.parametrize("kind", TaskKind)
+async def test_a_task_is_done_with_what_its_record_needs_and_not_without(
+    store: Store, vault: Vault, kind: TaskKind
+) -> None:
+    case = (await opened(store, vault)).case
+    facts = RECORDED.get(kind, {})
+    for missing in facts:
+        some = {name: value for name, value in facts.items() if name != missing}
+        task = await given(store, vault, case, kind=kind, facts=some)
+        with pytest.raises(IllegalAct, match=f"not done without {missing}"):
+            await store.write(lambda c, id=task.id: tasks.settle(c, vault, id, result="", actor="li", now=NOON))
+        await store.write(
+            lambda c, id=task.id: tasks.settle(c, vault, id, result="", actor="li", now=NOON, cancel=True)
+        )
+    task = await given(store, vault, case, kind=kind)
+    task = await store.write(lambda c: tasks.settle(c, vault, task.id, result="", facts=facts, actor="li", now=NOON))
+    assert task.state is TaskState.DONE
+    assert task.facts.keys() == facts.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "told"),
+    [
+        (TaskKind.SUBTASK, {"amount": "3"}, "subtask has no amount; it has text"),
+        (TaskKind.COMPENSATION, {"amount": "0.333"}, "facts.amount"),
+        (TaskKind.COMPENSATION, {"amount": "-1"}, "facts.amount"),
+        (TaskKind.COMPENSATION, {"paid_on": "2026-02-30"}, "facts.paid_on"),
+        (TaskKind.MEDIATION, {"at": "2026-12-01T09:00:00"}, "facts.at"),
+        (TaskKind.MEDIATION, {"outcome": "maybe"}, "facts.outcome"),
+        (TaskKind.FOLLOW_UP, {"satisfaction": "13912345678"}, "facts.satisfaction"),
+        (TaskKind.REVIEW, {"unit": "长" * 301}, "facts.unit"),
+        (TaskKind.ROOT_CAUSE, {"reason_code": "no_such"}, "no code no_such"),
+        (TaskKind.IMPROVEMENT, {"plan": ["a"]}, "facts.plan"),
+        (TaskKind.IMPROVEMENT, {"plan": "长" * 20_001}, "plan: 20001 characters"),
+    ],
+)
+async def test_facts_that_a_record_does_not_have_are_refused_by_name(
+    store: Store, vault: Vault, kind: TaskKind, facts: dict[str, Any], told: str
+) -> None:
+    case = (await opened(store, vault)).case
+    with pytest.raises(BadCase, match=told) as refused:
+        await given(store, vault, case, kind=kind, facts=facts)
+    assert "13912345678" not in str(refused.value)
 
 
 async def test_with_the_case_end_the_tasks_that_make_no_sense_without_it(store: Store, vault: Vault) -> None:

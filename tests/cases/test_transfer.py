@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import zipfile
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from cases import history, institutions, privacy, sheets, transfer
 from cases.calendar import BEIJING
-from cases.columns import GIVEN, headings, value
+from cases.columns import GIVEN, Column, headings, value
 from cases.institutions import Institution, Names
 from cases.model import BadCase, CaseType, Person, Sensitivity
 from cases.sheets import BadFile, Cell
@@ -183,6 +186,8 @@ GOOD_CELLS: list[tuple[str, Cell, Any]] = [
     ("received_at", "46327.395833", NINE_THIRTY),
     ("received_at", date(2026, 11, 1), datetime(2026, 11, 1, tzinfo=BEIJING)),
     ("received_at", 20261101, datetime(2026, 11, 1, tzinfo=BEIJING)),
+    ("received_at", "2026-12-31 23:30", datetime(2026, 12, 31, 15, 30, tzinfo=UTC)),
+    ("received_at", "2024-02-29", datetime(2024, 2, 28, 16, tzinfo=UTC)),
     ("prior_on", "2026.11.01", date(2026, 11, 1)),
     ("amount", "￥1,234.50 元", Decimal("1234.50")),
     ("amount", "３００", Decimal(300)),
@@ -195,15 +200,21 @@ GOOD_CELLS: list[tuple[str, Cell, Any]] = [
     ("id_number", 123456789012345.0 - 1, "123456789012344"),
     ("people_count", "3", 3),
 ]
-BAD_CELLS: list[tuple[str, Cell, str]] = [
+BAD_CELLS: list[tuple[str, Any, str]] = [
     ("received_at", "2026-02-30", "no such day"),
     ("received_at", "2026-11-01 25:00", "no such day or time"),
     ("received_at", "昨天", "no date such as"),
     ("received_at", "2026-11-01 上午", "no date such as"),
     ("received_at", "99999", "no date such as"),
     ("received_at", True, "no date such as"),
+    ("received_at", "2027-02-29", "no such day"),
+    ("received_at", "2026-12-31 24:00", "no such day or time"),
+    ("received_at", timedelta(days=46327), "no date such as"),
     ("amount", "三百", "no amount"),
     ("amount", "NaN", "no amount"),
+    ("amount", 1e300, "no amount"),
+    ("amount", float("-inf"), "no amount"),
+    ("amount", "1e30", "no amount"),
     ("amount", "", "no amount"),
     ("responsible", "maybe", "neither yes"),
     ("type", "抱怨", "none of the codes"),
@@ -225,6 +236,51 @@ def test_a_cell_is_read_as_people_write_it(key: str, cell: Cell, meant: Any) -> 
 def test_a_cell_that_says_nothing_of_its_kind_is_refused(key: str, cell: Cell, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         value(headings()[transfer.codes.folded(key)], cell)
+
+
+ANY_CELL = st.one_of(
+    st.text("0123456789.-/:年月日T +eＥ１２,%'王", max_size=24),
+    st.text(max_size=20),
+    *(st.floats(), st.integers(), st.decimals(), st.booleans(), st.datetimes(), st.dates(), st.timedeltas()),
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@given(column=st.sampled_from(GIVEN), cell=ANY_CELL)
+def test_no_cell_whatever_stands_in_it_breaks_an_import(column: Column, cell: Any) -> None:
+    with contextlib.suppress(ValueError):  # is a reason for that line alone
+        value(column, cell)
+
+
+def test_a_book_with_merged_cells_and_errors_costs_the_lines_that_miss_something(tmp_path: Path) -> None:
+    path = book(
+        tmp_path,
+        HEAD.split(","),
+        LINE.split(","),
+        ["2026-11-01", "电话", "合并的一格"],
+        ["2026-11-02", "电话", "在上一格里"],
+        ["2026-11-03", "电话", "#N/A"],
+        ["2026-11-03", "电话", "长" * 32_767],
+    )
+    made = openpyxl.load_workbook(path)
+    sheet: Any = made.active
+    sheet.merge_cells("A3:A4")
+    sheet["C5"].data_type = "e"
+    made.save(path)
+    first, second, merged, error, long = lines(path)
+    assert first.new
+    assert second.new
+    assert problems(merged) == [("收到时间", "received_at is missing")]
+    assert error.new
+    assert error.new.summary == ""  # which the register then refuses
+    assert long.new
+
+
+def test_a_first_line_of_data_is_not_repeated_with_its_numbers(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="unknown columns") as refused:
+        lines(saved(tmp_path, "摘要,13912345678,11010519491231002X\n"))
+    assert "139" not in str(refused.value)
+    assert "1949" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,30 @@ async def test_a_task_is_warned_of_a_day_before_and_when_it_is_late(store: Store
     assert ("核对流水", Warned.OVERDUE) not in await remind(store, NOON + 9 * DAY, case)
 
 
+async def test_a_task_with_less_than_a_day_is_warned_of_at_the_next_look_once_and_when_it_is_late(
+    store: Store, vault: Vault
+) -> None:
+    case = (await opened(store, vault)).case
+    short = NewTask(title="今天回电", owner="li", due_at=NOON + timedelta(hours=5))
+    late = NewTask(title="昨天的事", owner="li", due_at=NOON - DAY)
+    for given in (short, late):
+        await store.write(lambda c, new=given: tasks.add(c, vault, case.case_no, new, actor="wu", now=NOON))
+    assert sorted(await remind(store, NOON, case)) == [("今天回电", Warned.LAST), ("昨天的事", Warned.OVERDUE)]
+    assert await remind(store, NOON + timedelta(hours=4), case) == []
+    assert await remind(store, NOON + timedelta(hours=5), case) == [("今天回电", Warned.OVERDUE)]
+    assert await remind(store, NOON + DAY, case) == []
+
+
+async def test_whoever_is_given_a_task_is_warned_of_it_anew(store: Store, vault: Vault) -> None:
+    case = (await opened(store, vault)).case
+    given = NewTask(title="核对流水", owner="li", due_at=NOON + DAY)
+    made = await store.write(lambda c: tasks.add(c, vault, case.case_no, given, actor="wu", now=NOON))
+    assert await remind(store, NOON, case) == [("核对流水", Warned.LAST)]
+    for owner, told in (("li", []), ("zhou", [("核对流水", Warned.LAST)])):
+        await store.write(lambda c, to=owner: tasks.change(c, made.id, actor="wu", now=NOON, owner=to))
+        assert await remind(store, NOON, case) == told
+
+
 # ---- years that nobody knows yet -------------------------------------------------------------------------------------
 
 

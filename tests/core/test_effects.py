@@ -7,7 +7,26 @@ from typing import Any
 import pytest
 
 from core import effects
-from core.effects import REASONS, ROLES, Alert, CancelHandOff, Effect, HandOff, LeaveMessage, OptOut, Rate, SetLanguage
+from core.effects import (
+    REASONS,
+    ROLES,
+    Alert,
+    CancelHandOff,
+    Effect,
+    FileCase,
+    HandOff,
+    LeaveMessage,
+    LookUp,
+    OptOut,
+    Rate,
+    ReopenCase,
+    ResumeDraft,
+    SaveDraft,
+    SetLanguage,
+    SupplementCase,
+    UrgeCase,
+    WithdrawCase,
+)
 
 GOOD: list[tuple[dict[str, Any], Effect]] = [
     ({"name": "set_language", "language": "en"}, SetLanguage(language="en")),
@@ -21,6 +40,15 @@ GOOD: list[tuple[dict[str, Any], Effect]] = [
     ({"name": "alert", "reason": "fraud"}, Alert(reason="fraud")),
     ({"name": "cancel_hand_off"}, CancelHandOff()),
     ({"name": "opt_out"}, OptOut()),
+    ({"name": "look_up"}, LookUp()),
+    ({"name": "look_up", "case_no": "Q1", "code": "x"}, LookUp(case_no="Q1", code="x")),
+    ({"name": "resume_draft", "case_no": "Q1", "code": "x"}, ResumeDraft(case_no="Q1", code="x")),
+    ({"name": "save_draft", "facts": "f"}, SaveDraft(facts="f")),
+    ({"name": "file_case", "facts": "f", "again": "yes"}, FileCase(facts="f", again="yes")),
+    ({"name": "supplement_case", "text": "t"}, SupplementCase(text="t")),
+    ({"name": "urge_case"}, UrgeCase()),
+    ({"name": "withdraw_case", "text": "t"}, WithdrawCase(text="t")),
+    ({"name": "reopen_case", "text": "t"}, ReopenCase(text="t")),
     *(({"name": "hand_off", "reason": reason}, HandOff(reason=reason)) for reason in REASONS),
     *(({"name": "hand_off", "reason": "asked", "role": role}, HandOff(reason="asked", role=role)) for role in ROLES),
 ]
@@ -46,6 +74,11 @@ def test_an_effect_is_read(raw: dict[str, Any], effect: Effect) -> None:
         ({"name": "cancel_hand_off", "reason": "asked"}, "reason"),
         ({"name": "set_language", "language": "fr"}, "unknown language 'fr'"),
         ({"name": "leave_message", "text": "x"}, "contact"),
+        ({"name": "supplement_case"}, "text"),
+        ({"name": "reopen_case", "case_no": "Q1"}, "text"),
+        ({"name": "look_up", "case": "Q1"}, "case"),
+        ({"name": "file_case", "amount": 12}, "every field is a text"),
+        ({"name": "save_draft", "again": "yes"}, "again"),
     ],
 )
 def test_what_is_no_effect_is_refused_with_the_reason(raw: dict[str, Any], why: str) -> None:

@@ -222,12 +222,27 @@ async def test_the_sweeper_finds_messages_nobody_was_woken_for(store: Store, acc
 async def test_only_a_button_that_was_offered_counts_as_ours(store: Store, accepted: Accepted, clock: Clock) -> None:
     await put(store, accepted, clock, "选一个")
 
-    async def ours(payload: str, before: int = 10) -> bool:
+    async def ours(payload: str, before: int = 10) -> str:
         return await store.read(lambda conn: outbox.offered(conn, accepted.conversation, payload, before=before))
 
-    assert await ours("/ok")
-    assert not await ours("/restart")
-    assert not await ours("/ok", before=2)  # it was offered only later
+    assert await ours("/ok") == "/ok"
+    assert await ours("/restart") == ""
+    assert await ours("/ok", before=2) == ""  # it was offered only later
+
+
+async def test_a_long_payload_is_known_again_by_its_key(store: Store, accepted: Accepted, clock: Clock) -> None:
+    long = Button(title="很长", payload='/case{"title":"' + "长" * 20 + '"}')
+    item = Rendered(text="选一个", buttons=(long, Button(title="短", payload="/ok")))
+    await store.write(
+        lambda conn: outbox.put(
+            conn, accepted.conversation, [item], cause="t1", author=Author.BOT, now=clock(), live=False
+        )
+    )
+    assert len(long.key) == 41
+    assert Button(title="短", payload="/ok").key == "/ok"
+    assert (
+        await store.read(lambda conn: outbox.offered(conn, accepted.conversation, long.key, before=10)) == long.payload
+    )
 
 
 async def test_a_list_is_open_until_the_contact_speaks_again(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cases import codes
 from core.errors import ContentError
-from faq.facts import chinese_number, english_number, institutions, read
+from faq.facts import businesses, chinese_number, corrected_amount, english_number, institutions, read
 
 SUNDAY = date(2026, 11, 22)
 
@@ -161,3 +162,43 @@ def test_a_name_of_two_institutions_is_refused(tmp_path: Path) -> None:
     table.write_text("- {zh: 甲银行, en: A Bank, aliases: [甲]}\n- {zh: 乙银行, en: B Bank, aliases: [甲]}\n")
     with pytest.raises(ContentError, match=r"two\.yml: 甲 is 甲银行 and 乙银行"):
         institutions(table)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("信用卡被多收了年费", "信用卡"),
+        ("信用卡轉賬被收費", "信用卡"),
+        ("they sold me insurance with my account", "保险"),
+        ("my credit report is wrong", "征信"),
+        ("花了钱买理财，亏了", "理财"),
+        ("转账转错了", "转账"),
+        ("不是信用卡，是贷款", "贷款"),
+    ],
+)
+def test_a_kind_of_business_is_known_by_its_words(text: str, name: str) -> None:
+    found = read(text, SUNDAY).business
+    assert found is not None
+    assert found.zh == name
+
+
+@pytest.mark.parametrize("text", ["柜台的人不理我", "the clerk was rude", "discounts", ""])
+def test_what_names_no_kind_of_business_is_about_none(text: str) -> None:
+    assert read(text, SUNDAY).business is None
+
+
+def test_every_kind_of_business_is_one_of_the_registers() -> None:
+    assert {one.code for one in businesses().values()} <= codes.tables()["business"].keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "yuan"),
+    [("it's 5,000 not 500", "5000"), ("不是500，是5000", "5000"), ("金额不是五百是五千", "5000"), ("1.2万", "12000")],
+)
+def test_a_correction_of_an_amount_needs_no_unit(text: str, yuan: str) -> None:
+    assert corrected_amount(text) == int(yuan)
+
+
+@pytest.mark.parametrize("text", ["是另一张卡", "it was my other card", "11月18号", ""])
+def test_a_correction_of_something_else_has_no_amount(text: str) -> None:
+    assert corrected_amount(text) is None

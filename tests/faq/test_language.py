@@ -86,6 +86,48 @@ OTHERS = [
 ]
 
 
+PLAIN = [
+    "Bonjour, je voudrais ouvrir un compte",
+    "Puis-je refuser ces frais",
+    "Ich habe meine Karte verloren",
+    "Warum wurde Geld abgebucht",
+    "necesito abrir una cuenta bancaria",
+    "No puedo entrar en la aplicacion",
+    "saya mau komplain bank",
+    "Boleh saya tahu status aduan saya",
+    "toi muon mo tai khoan ngan hang",
+    "vorrei aprire un conto in banca",
+    "Quero falar com uma pessoa",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_small_words_tell_a_third_language_without_its_marks(text: str) -> None:
+    assert is_other(text)
+
+
+NAMES_IN_ENGLISH = [
+    "my name is Maria de la Cruz and my card was stolen",
+    "I paid at Carrefour and La Poste",
+    "Deutsche Bank charged me",
+    "El Corte Ingles card declined",
+    "Mr. Mohamad bin Abdullah, account closed",
+    "Visa carte blanche",
+    "can I have my money back por favor",
+    "wo de ka bu jian le",
+    "wei shen me bu gei wo ban ka",
+    "da jia hao",
+    "xie xie",
+    "la la la",
+    "Que?",
+]
+
+
+@pytest.mark.parametrize("text", NAMES_IN_ENGLISH)
+def test_names_pinyin_and_a_word_or_two_are_no_third_language(text: str) -> None:
+    assert not is_other(text)
+
+
 @pytest.mark.parametrize("text", OTHERS)
 def test_letters_tell_a_third_language(text: str) -> None:
     assert is_other(text)

@@ -2,14 +2,14 @@
  * <qiantai-chat>: the web chat of the hotline.
  *
  * Attributes: `server` (address of the house; default: where this script came from), `channel` (default `web`),
- * `language` (`zh` or `en`), `theme` (`light`, `dark`; default: what the reader's system prefers), `inline` (fills its
+ * `language` (`zh`, `zh-Hant` or `en`), `theme` (`light`, `dark`; default: what the reader's system prefers), `inline` (fills its
  * place on the page instead of standing in the corner), `open` (the panel in the corner is open).
  * Events, all bubbling: `qiantai-hotline` (detail: name, number, hours), `qiantai-language` (detail: language),
  * `qiantai-toggle` (detail: open).
  */
 import { socketUrl } from "./core/address.ts";
 import { Chat } from "./core/chat.ts";
-import { chooseLanguage, languageAsked } from "./core/language.ts";
+import { chooseChinese, chooseLanguage, languageAsked, TAGS } from "./core/language.ts";
 import type { Choice, Hotline, Language } from "./core/protocol.ts";
 import { shelf } from "./core/shelf.ts";
 import { home } from "./home.ts";
@@ -72,6 +72,7 @@ export class QiantaiChat extends HTMLElement {
 
   #chat: Chat | null = null;
   #language: Language = "en";
+  #chinese: Language = "zh"; // the one of the two that this reader reads
   #hotline: Hotline | null = null;
   #frame = 0;
   #leave: AbortController | null = null;
@@ -91,6 +92,7 @@ export class QiantaiChat extends HTMLElement {
       document.documentElement.lang,
       ...navigator.languages,
     );
+    this.#chinese = chooseChinese(this.#language, this.getAttribute("language"), ...navigator.languages);
     const leave = (this.#leave = new AbortController());
     const on = (target: EventTarget, type: string, listener: (event: Event) => void): void =>
       target.addEventListener(type, listener, { signal: leave.signal });
@@ -175,6 +177,7 @@ export class QiantaiChat extends HTMLElement {
   #speak(language: Language): void {
     if (language === this.#language) return;
     this.#language = language;
+    if (language !== "en") this.#chinese = language;
     this.#chat?.speak(language);
     this.#tell("qiantai-language", { language });
     this.#changed();
@@ -183,14 +186,20 @@ export class QiantaiChat extends HTMLElement {
   /** The switch in the header asks the assistant too, where it has offered to change. */
   #switch(language: Language): void {
     const offered = this.#chat?.snapshot.lines.flatMap((line) => line.buttons) ?? [];
-    const choice = offered.find(({ payload }) => languageAsked(payload) === language);
+    const choice = offered.find(({ payload }) => this.#asked(payload) === language);
     if (choice) this.#press(choice);
     else this.#translate(language);
   }
 
+  /** The language that a button asks for; one that asks for Chinese leaves the characters to the reader. */
+  #asked(payload: string): Language | null {
+    const language = languageAsked(payload);
+    return language === "zh" ? this.#chinese : language;
+  }
+
   #press(choice: Choice): void {
     this.#chat?.press(choice);
-    const language = languageAsked(choice.payload);
+    const language = this.#asked(choice.payload);
     if (language) this.#translate(language);
     this.#focus();
   }
@@ -265,7 +274,7 @@ export class QiantaiChat extends HTMLElement {
     const language = this.#language;
     const said = words[language];
     const shown = this.#shown;
-    this.#panel.lang = language === "zh" ? "zh-CN" : "en";
+    this.#panel.lang = TAGS[language];
     this.#panel.hidden = !shown;
     this.#launcher.hidden = shown;
     const corner = !this.#inline;
@@ -281,7 +290,7 @@ export class QiantaiChat extends HTMLElement {
     this.#launcher.setAttribute("aria-label", snapshot.unread ? said.launcherUnread(snapshot.unread) : said.launcher);
     say(this.#launcherText, said.launcher);
     say(this.#badge, snapshot.unread ? String(Math.min(snapshot.unread, 99)) : "");
-    this.#header.update(snapshot, said, language, corner);
+    this.#header.update(snapshot, said, language === "en" ? this.#chinese : "en", corner);
     this.#banner.update(snapshot, said);
     this.#composer.update(said);
     this.#log.update(snapshot, said, language);

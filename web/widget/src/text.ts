@@ -1,4 +1,5 @@
 /** Every word that the widget and its page say themselves, in both languages. Answers come from the house. */
+import { hant, pageHant } from "./hant.ts";
 import type { Language } from "./core/protocol.ts";
 
 /** The number to name before the house has told its own: the one that holds all over the country. */
@@ -192,13 +193,25 @@ const en: Words = {
 
 export type { Words };
 
-export const words: Readonly<Record<Language, Words>> = { zh, en };
+export const words: Readonly<Record<Language, Words>> = { zh, "zh-Hant": hant, en };
 
 /** What stands out in a source line; of both languages, since an answer keeps its own when the reader switches. */
 export const reviewMarks: readonly string[] = ["待核实", "待核實", "unreviewed", "not yet reviewed"];
 
+export interface PageWords {
+  readonly document: string;
+  readonly hotline: string;
+  readonly lead: string;
+  readonly promises: readonly (readonly [string, string])[];
+  readonly person: string;
+  readonly call: (number: string, hours: string) => string;
+  readonly emergency: string;
+  readonly police: string;
+  readonly ambulance: string;
+}
+
 /** What the page around the widget says; apart, so that sites embedding the widget do not load it. */
-export const pageWords = {
+export const pageWords: Readonly<Record<Language, PageWords>> = {
   zh: {
     document: "在线咨询",
     hotline: "金融消费者热线",
@@ -235,4 +248,5 @@ export const pageWords = {
     police: "police",
     ambulance: "ambulance",
   },
-} satisfies Record<Language, unknown>;
+  "zh-Hant": pageHant,
+};

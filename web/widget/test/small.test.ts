@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { houseOf, socketUrl } from "../src/core/address.ts";
 import { backoff } from "../src/core/backoff.ts";
-import { chooseLanguage, languageAsked } from "../src/core/language.ts";
+import { chooseChinese, chooseLanguage, languageAsked } from "../src/core/language.ts";
 import { shelf } from "../src/core/shelf.ts";
 import { calendar } from "../src/core/when.ts";
 import { words } from "../src/text.ts";
@@ -31,9 +31,13 @@ test("a script at <house>/widget/qiantai.js tells the house", () => {
 for (const [wishes, expected] of [
   [["zh-CN"], "zh"],
   [["zh"], "zh"],
-  [["zh-Hant-HK"], "zh"],
+  [["zh-Hant-HK"], "zh-Hant"],
+  [["zh_TW"], "zh-Hant"],
+  [["zh-MO"], "zh-Hant"],
+  [["zh-Hans-HK"], "zh"],
+  [["zh-SG"], "zh"],
   [["en-US", "zh"], "en"],
-  [[null, "", "de-DE", "zh-TW"], "zh"],
+  [[null, "", "de-DE", "zh-TW"], "zh-Hant"],
   [["fr"], "en"],
   [["zhuang"], "en"],
   [[], "en"],
@@ -42,9 +46,16 @@ for (const [wishes, expected] of [
     assert.equal(chooseLanguage(...wishes), expected));
 }
 
+test("who reads English first still has the Chinese of their own", () => {
+  assert.equal(chooseChinese("en", null, "en-GB", "zh-HK"), "zh-Hant");
+  assert.equal(chooseChinese("en", "zh"), "zh");
+  assert.equal(chooseChinese("en"), "zh");
+});
+
 test("only the button that asks for a language asks for a language", () => {
   assert.equal(languageAsked('/set_language{"language":"en"}'), "en");
   assert.equal(languageAsked('/set_language{"language": "zh"}'), "zh");
+  assert.equal(languageAsked('/set_language{"language":"zh-Hant"}'), "zh-Hant");
   for (const payload of ["", "/help", '/set_language{"language":"fr"}', 'x/set_language{"language":"en"}']) {
     assert.equal(languageAsked(payload), null);
   }

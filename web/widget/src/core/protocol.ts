@@ -5,7 +5,7 @@ export const MAX_TEXT = 4000; // characters of one message, counted as code poin
 /** Close codes of our own: what the server means by ending the connection. */
 export const CLOSED = { badFrame: 4400, auth: 4401, slow: 4408, rate: 4429 } as const;
 
-export type Language = "zh" | "en";
+export type Language = "zh" | "zh-Hant" | "en";
 export type Author = "contact" | "bot" | "agent" | "system";
 
 export interface Choice {

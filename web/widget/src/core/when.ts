@@ -1,7 +1,7 @@
 /** Days and times of day as the reader says them, in the reader's own time zone. */
 import type { Language } from "./protocol.ts";
 
-const LOCALES: Record<Language, string> = { zh: "zh-CN", en: "en-GB" };
+const LOCALES: Record<Language, string> = { zh: "zh-CN", "zh-Hant": "zh-HK", en: "en-GB" };
 
 export interface Calendar {
   /** A word for the day of `at`: the same for all moments of one day. */

@@ -1,5 +1,5 @@
 /** The page around the widget on our own address: whose hotline this is, what to expect, whom to call in danger. */
-import { chooseLanguage } from "../core/language.ts";
+import { chooseLanguage, TAGS } from "../core/language.ts";
 import type { Hotline, Language } from "../core/protocol.ts";
 import { shelf } from "../core/shelf.ts";
 import { pageWords } from "../text.ts";
@@ -18,7 +18,7 @@ function element(id: string): HTMLElement {
 
 function draw(language: Language): void {
   const words = pageWords[language];
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = TAGS[language];
   const name = hotline.name || words.hotline;
   document.title = `${name} · ${words.document}`;
   // "12363金融消费者热线": the number is the face of the hotline and stands on its own line

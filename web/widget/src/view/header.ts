@@ -1,5 +1,6 @@
 /** The top of the panel: who answers, whether we are connected, and the few switches. */
 import type { Snapshot } from "../core/chat.ts";
+import { TAGS } from "../core/language.ts";
 import type { Language } from "../core/protocol.ts";
 import type { Words } from "../text.ts";
 import { h, icon, say } from "./dom.ts";
@@ -54,7 +55,8 @@ export class HeaderView {
     );
   }
 
-  update(snapshot: Snapshot, words: Words, language: Language, closable: boolean): void {
+  /** `other`: the language that the switch offers. */
+  update(snapshot: Snapshot, words: Words, other: Language, closable: boolean): void {
     const { link } = snapshot;
     const states = {
       idle: words.linkIdle,
@@ -63,7 +65,7 @@ export class HeaderView {
       waiting: words.linkWaiting,
       refused: words.linkRefused,
     };
-    this.#other = language === "zh" ? "en" : "zh";
+    this.#other = other;
     say(this.#title, snapshot.hotline?.name || words.title);
     this.#title.title = this.#title.textContent; // it may be cut off on a small screen
     const absent = snapshot.absent && (link.state === "waiting" || link.state === "connecting");
@@ -71,7 +73,7 @@ export class HeaderView {
     say(this.#automatic, words.automatic);
     this.#state.className = `state ${link.state}`;
     say(this.#language, words.switchTo);
-    this.#language.lang = this.#other === "zh" ? "zh-CN" : "en";
+    this.#language.lang = TAGS[other];
     this.#language.setAttribute("aria-label", words.switchToLabel);
     say(this.#forget, words.forget);
     this.#forget.setAttribute("aria-label", words.forgetLabel);

@@ -1,0 +1,356 @@
+"""`bench lookup`: how far guessing gets with the status look-up, and whether its refusals can be told apart.
+
+Guesses are drawn from a short list of codes in which each case's own is one, so that a hole would show: one guess in
+CODES that is checked must succeed, and no more may be checked than the counters let through. The draws are spread over
+a simulated day. With real codes (29^10) the same number of checks finds nothing in millions of years.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
+from sqlalchemy import Connection, update
+
+from bot import reflexes
+from bot.brain import BrainClient, Decision, TurnReply, TurnRequest
+from bot.conversation import Account, Conversations, Limits
+from cases import lookup, numbers, register
+from cases.lookup import LIMITS, WINDOW, Asked, Asker, Looked
+from cases.model import NewCase, Person
+from cases.tables import complaint_case
+from core import outbox
+from core.effects import LookUp
+from core.inbox import Inbox
+from core.live import Live
+from core.model import Capabilities, ChannelId, ConversationId, Inbound, Say
+from core.settings import Settings
+from core.store import Store, migrate
+from core.vault import Vault
+from door import logs
+from door.cli.bench.figures import Figure, as_data, machine, percentiles
+from door.cli.bench.postgres import postgres
+from door.cli.setup.steps import ROOT
+from faq.asking import Asking
+from faq.entries import LANGUAGES
+from faq.files import taken
+from faq.making import Current, Maker
+from faq.responses import Args
+
+Tell = Callable[[str], None]
+
+NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
+DAY = timedelta(days=1)
+SOURCE = LIMITS["source"]
+CASES = 2_000
+CODES = 1_000  # in the guesser's list
+BATCH = 1_000  # draws of one transaction
+TIMED = 20_000  # refusals that are timed at the function
+CHANCE = 0.001  # a p below this is no accident
+APART = 5.0  # µs between the medians that a message, with 10 ms and more of its own, hides from everybody
+WEB = ChannelId("web")
+
+
+class Clock:
+    """The bench's own time."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register:
+    """Cases that are there, each with its code, and the list that a guesser has."""
+
+    store: Store
+    vault: Vault
+    codes: dict[str, str]
+    list: tuple[str, ...]
+
+
+def measure(
+    draws: int, asked: int, at_once: int, databases: tuple[str, ...], tell: Tell = lambda line: None
+) -> dict[str, Any]:
+    """What guessing came to, on each database; `passed` is whether nothing was let through that should not be."""
+    logs.configure("ERROR")
+    folder = Path(tempfile.mkdtemp(prefix="qiantai-bench-"))
+    figures: list[Figure] = []
+    result: dict[str, Any] = {"machine": machine(folder), "limits": dict(LIMITS), "databases": {}}
+    try:
+        for name in databases:
+            where = folder / name
+            where.mkdir()
+            of = _Run(where, lambda line, name=name: tell(f"{name}: {line}"))
+            if name == "postgresql":
+                with postgres() as cluster:
+                    told = asyncio.run(of.run(cluster.create("lookup"), 0, asked, at_once))
+            else:
+                told = asyncio.run(of.run(f"sqlite:///{where}/qiantai.db", draws, asked, at_once))
+            result["databases"][name] = told
+            figures += [replace(figure, name=f"{name}: {figure.name}") for figure in of.figures]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return result | {"figures": as_data(figures), "passed": all(figure.good is not False for figure in figures)}
+
+
+class _Run:
+    """One database."""
+
+    def __init__(self, folder: Path, tell: Tell) -> None:
+        self._folder = folder
+        self._tell = tell
+        self.figures: list[Figure] = []
+
+    async def run(self, url: str, draws: int, asked: int, at_once: int) -> dict[str, Any]:
+        await asyncio.to_thread(migrate, url)
+        store = await Store.open(url)
+        try:
+            known = await _filled(store, Vault.create(self._folder / "keys.json"))
+            told: dict[str, Any] = {}
+            if draws:
+                told["spraying"] = await self._draw(known, draws, "spraying", list(known.codes))
+                told["one case"] = await self._draw(known, draws, "one case", [next(iter(known.codes))])
+                told["function"] = await self._time(known)
+            front = await _Front.open(known)
+            told["front"] = await self._ask(known, front, asked)
+            told["at once"] = await self._crowd(known, front, at_once)
+            return told
+        finally:
+            await store.close()
+
+    async def _draw(self, known: Register, draws: int, what: str, aims: list[str]) -> dict[str, Any]:
+        """Draws at `aims`, each from a source that has not been locked yet; how many were checked and how many hit."""
+        chance = random.Random(what)  # noqa: S311  (a bench)
+        begun = time.monotonic()
+        counts: Counter[str] = Counter()
+        await known.store.write(_anew)
+        windows = DAY // WINDOW
+        for first in range(0, draws, BATCH):
+            now = NOW + DAY * (first / draws)
+            size = min(BATCH, draws - first)
+            tries = [
+                (chance.choice(aims), chance.choice(known.list), f"{what} {(first + n) // SOURCE}") for n in range(size)
+            ]
+
+            def op(conn: Connection, now: datetime = now, tries: list[tuple[str, str, str]] = tries) -> Counter[str]:
+                lookup.forget(conn, now)
+                return Counter(
+                    _outcome(
+                        lookup.look_up(conn, known.vault, Asked(case_no=no, code=code), Asker(source=who), now=now)
+                    )
+                    for no, code, who in tries
+                )
+
+            counts += await known.store.write(op)
+            if (first // BATCH) % 100 == 99:
+                self._tell(f"{what}: {first + size:,} draws, {dict(counts)}, {time.monotonic() - begun:.0f} s")
+        checked = counts["found"] + counts["refused"]
+        expected = checked / CODES
+        most = (LIMITS["all"] if len(aims) > 1 else LIMITS["case"]) * (windows + 1) + SOURCE * counts["found"]
+        # Exact, both sides: as many hits as the list's length explains, neither more nor fewer.
+        p = float(stats.binomtest(counts["found"], checked, 1 / CODES).pvalue) if checked else 1.0  # pyright: ignore
+        self.figures += [
+            Figure(name=f"{what}: draws", value=draws),
+            Figure.at_most(f"{what}: draws that were checked", checked, most, ""),
+            Figure(
+                name=f"{what}: successes",
+                value=counts["found"],
+                target=f"{expected:.1f} expected, p {p:.3f}",
+                good=p >= CHANCE,
+            ),
+        ]
+        real = len(numbers.ALPHABET) ** numbers.CODE_LENGTH
+        return {"draws": draws, "checked": checked, "locked": counts["locked"], "successes": counts["found"]} | {
+            "expected": expected, "p": p, "expected_with_real_codes": checked / real,
+        }  # fmt: skip
+
+    async def _time(self, known: Register) -> dict[str, Any]:
+        """Seconds of refusals at the function, of wrong codes and of unknown numbers by turns."""
+        await known.store.write(_anew)
+        chance = random.Random("time")  # noqa: S311
+        seconds: dict[str, list[float]] = {"wrong": [], "unknown": []}
+        aims, nobodys = list(known.codes), _nobodys(len(known.codes))
+
+        def op(conn: Connection, first: int) -> None:
+            lookup.forget(conn, NOW + 3 * DAY)
+            for n in range(first, first + LIMITS["all"]):
+                kind = chance.choice(("wrong", "unknown"))
+                number = chance.choice(aims if kind == "wrong" else nobodys)
+                guess, source = Asked(case_no=number, code=numbers.new_code()), Asker(source=f"timed {n}")
+                begun = time.perf_counter()
+                looked = lookup.look_up(conn, known.vault, guess, source, now=NOW + 2 * DAY)
+                took = time.perf_counter() - begun
+                if looked == Looked():  # a number may have been drawn five times: that one is locked
+                    seconds[kind].append(took)
+
+        for first in range(0, TIMED, LIMITS["all"]):
+            await known.store.write(lambda conn, first=first: op(conn, first))
+        return self._alike("function", seconds)
+
+    def _alike(self, where: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+        """Mann-Whitney: how often the one refusal takes longer than the other (one half: nobody can tell), and p."""
+        wrong, unknown = seconds["wrong"], seconds["unknown"]
+        test = stats.mannwhitneyu(wrong, unknown)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        share, p = float(test.statistic) / (len(wrong) * len(unknown)), float(test.pvalue)  # pyright: ignore
+        apart = 1e6 * (statistics.median(wrong) - statistics.median(unknown))
+        self.figures.append(
+            Figure(
+                name=f"{where}: a wrong code takes longer than an unknown number",
+                value=round(share, 4),
+                target=f"0.5: Mann-Whitney p {p:.3f}; medians {apart:+.1f} µs apart",
+                good=p >= CHANCE or abs(apart) <= APART,
+            )
+        )
+        return {
+            "wrong": percentiles(wrong),
+            "unknown": percentiles(unknown),
+            "longer": share,
+            "p": p,
+            "apart_us": apart,
+        }
+
+    async def _ask(self, known: Register, front: _Front, asked: int) -> dict[str, Any]:
+        """Messages from the door to the answer in the ledger; what was said to wrong codes and to unknown numbers."""
+        chance = random.Random("ask")  # noqa: S311
+        aims, nobodys = list(known.codes), _nobodys(len(known.codes))
+        await known.store.write(_anew)
+        seconds: dict[str, list[float]] = {"wrong": [], "unknown": []}
+        said: dict[str, Counter[str]] = {"wrong": Counter(), "unknown": Counter()}
+        successes = 0
+        for n in range(asked):
+            if n % (LIMITS["all"] - 1) == 0:
+                front.clock.now += WINDOW
+            kind = chance.choice(("wrong", "unknown"))
+            number = chance.choice(aims if kind == "wrong" else nobodys)
+            begun = time.perf_counter()
+            where = await front.say(f"front {n}", f"{number} {numbers.new_code()}")
+            seconds[kind].append(time.perf_counter() - begun)
+            words = await front.heard(where)
+            said[kind][words] += 1
+            successes += number in words
+            if n % 2_000 == 1_999:
+                self._tell(f"front: {n + 1:,} messages")
+        self.figures += [
+            Figure(name="front: messages", value=asked),
+            Figure.at_most("front: successes (none expected)", successes, 0, ""),
+            Figure.at_most("front: replies to wrong and unknown", len(said["wrong"] | said["unknown"]), 1, ""),
+        ]
+        return {"messages": asked, "successes": successes} | self._alike("front", seconds)
+
+    async def _crowd(self, known: Register, front: _Front, at_once: int) -> dict[str, Any]:
+        """So many conversations guess at one case at the same time; how many of them were checked."""
+        await known.store.write(_anew)
+        aim = next(iter(known.codes))
+        told = await asyncio.gather(*(front.say(f"crowd {n}", f"{aim} {numbers.new_code()}") for n in range(at_once)))
+        words = Counter([await front.heard(where) for where in told])
+        refused = front.words("case.unknown")
+        self.figures.append(
+            Figure.at_most(f"{at_once} conversations at one case at once: checked", words[refused], LIMITS["case"], "")
+        )
+        return {"conversations": at_once, "checked": words[refused], "locked": at_once - words[refused]}
+
+
+def _nobodys(count: int) -> list[str]:
+    """Good numbers that no case has."""
+    return [numbers.case_no(2026, n) for n in range(10**6, 10**6 + count)]
+
+
+def _anew(conn: Connection) -> None:
+    """Empties all counters."""
+    lookup.forget(conn, NOW + 1000 * DAY)
+
+
+def _outcome(looked: Looked) -> str:
+    return "found" if looked.case else "locked" if looked.locked_until else "refused"
+
+
+async def _filled(store: Store, vault: Vault) -> Register:
+    """A register of CASES cases whose codes are in the guesser's list."""
+    chance = random.Random("codes")  # noqa: S311
+    codes: dict[str, str] = {}
+    listed = tuple(numbers.new_code() for _ in range(CODES))
+
+    def op(conn: Connection, first: int) -> None:
+        for n in range(first, first + 200):
+            who = Person(name="王小明", phone=f"139{n:08}")
+            case = NewCase(source_channel="web", received_at=NOW, summary="年费", person=who)
+            opened = register.open_case(conn, vault, case, actor="bench", cause=f"bench:{n}", now=NOW)
+            number, code = opened.case.case_no, chance.choice(listed)
+            mine = complaint_case.c.case_no == number
+            kept = register.query_hash(vault, number, code)
+            conn.execute(update(complaint_case).where(mine).values(query_hash=kept))
+            codes[number] = code
+
+    for first in range(0, CASES, 200):
+        await store.write(lambda conn, first=first: op(conn, first))
+    return Register(store=store, vault=vault, codes=codes, list=listed)
+
+
+class _Brain(BrainClient):
+    """Understands every message as a number and a code."""
+
+    async def turn(self, request: TurnRequest) -> TurnReply:
+        number, _, code = request.text.partition(" ")
+        return TurnReply(say=(), effects=(LookUp(case_no=number, code=code),), state=None, decision=Decision())
+
+
+@dataclass(frozen=True)
+class _Still:
+    current: Current
+
+
+class _Front:
+    """The house's own way of a message: accepted, thought about, answered in one transaction."""
+
+    def __init__(self, known: Register, content: _Still, clock: Clock) -> None:
+        self.clock = clock
+        self._store = known.store
+        self._content = content
+        self._inbox = Inbox(known.store, known.vault)
+        self._turns = Conversations(
+            store=known.store,
+            vault=known.vault,
+            live=Live(),
+            brain=_Brain("http://127.0.0.1:9", "none"),
+            content=content,
+            asking=Asking(None),
+            reflexes=reflexes.load(),
+            accounts={WEB: Account(kind="web", capabilities=Capabilities(buttons=True, live=True))},
+            limits=Limits(),
+            clock=clock,
+        )
+
+    @classmethod
+    async def open(cls, known: Register) -> _Front:
+        clock = Clock()
+        args: Args = {language: Settings().response_args(language) for language in LANGUAGES}
+        made = await asyncio.to_thread(lambda: Maker(args=args, clock=clock).made(taken(ROOT / "faq" / "content")))
+        return cls(known, _Still(made), clock)
+
+    async def say(self, sender: str, text: str) -> ConversationId:
+        inbound = Inbound(sender=sender, external_id="1", text=text)
+        accepted = await self._inbox.accept(channel=WEB, kind="web", inbound=inbound, now=self.clock())
+        await self._turns.drain(accepted.conversation)
+        return accepted.conversation
+
+    async def heard(self, where: ConversationId) -> str:
+        lines = await self._store.read(lambda conn: outbox.transcript(conn, where, after=1))
+        return "\n".join(line.text for line in lines)
+
+    def words(self, key: str) -> str:
+        """A sentence as it is said in Chinese."""
+        return self._content.current.renderer.render(Say(key=key), "zh").text
