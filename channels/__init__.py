@@ -5,6 +5,17 @@ A kind is a module `channels/<kind>.py` with two names:
     class Config(BaseConfig): …                                          # every key checked, unknown ones refused
     def create(channel_id: ChannelId, config: Config, clock: Clock) -> Channel
 
+and, where it can, two more for `./qiantai channels check` and `./qiantai channels simulate`:
+
+    async def check(channel_id: ChannelId, config: Config, public_url: str) -> list[str]
+        # what would not work with these settings although each is well-formed, a sentence each; [] if all is well.
+        # It may ask the platform (within 10 s) but changes nothing there; `public_url` is "" where none is set.
+    def samples(channel_id: ChannelId, config: Config, now: datetime) -> dict[str, WebhookRequest]
+        # label → a delivery as the platform would sign it now: "text" first, then "attachment", "unsubscribe" and
+        # what else the kind has. Ids come from `now`, so that a later run is no repetition of an earlier one.
+
+A Config with a field `public_url: str` is given the house's public address there, unless it names its own.
+
 There is no list to edit: the file makes the kind, `tests/channels/<kind>_cases.py` makes it complete.
 This module imports no kind and none of the shared helpers (`_http`, `_text`), so kinds never meet through it.
 """
@@ -15,10 +26,10 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,8 +69,11 @@ class WebhookRequest:
     """What a platform sent to /c/<channel id>/<path>, without any web framework; its repr shows no content."""
 
     method: str
-    path: str  # what follows /c/<channel id>/, without slashes at its ends: "in", "receipt", ""
+    # What follows /c/<channel id>/, without slashes at its ends: "in", "receipt", ""; not shown, since for a platform
+    # that signs nothing it holds the secret.
+    path: str = field(repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    raw_query: str = field(default="", repr=False)  # `query` as it stood in the address: some platforms sign it
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = field(default=b"", repr=False)
     remote: str = field(default="", repr=False)  # address of the caller
@@ -93,12 +107,24 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """The platform takes the answer in the acknowledgement, and delivers again as long as it gets none in time."""
+
+    sender: str = field(repr=False)
+    external_id: str  # of the message that is answered
+    within: float  # seconds after the request in which an answer must be written
+    last_after: float  # seconds after the first delivery from which a delivery is the last
+    render: Callable[[Outbound], Ack] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
     """A verified delivery: the events in it, what could not be handled, and the platform's acknowledgement."""
 
     events: tuple[Event, ...] = ()
     kept: tuple[Kept, ...] = ()
     ack: Ack
+    hold: Hold | None = None  # only of a passive channel: its one message is answered in the acknowledgement
 
 
 class CutOff(SendError):
@@ -140,6 +166,25 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
+class Attending(Protocol):
+    """A channel with something to do while the house is open, beside being called and sending."""
+
+    async def attend(self, take: Callable[[Parsed], Awaitable[None]]) -> None:
+        """Never returns. What it fetches by itself it hands to `take`, which fails as a delivery would be refused;
+        only what `take` has committed may be confirmed to the platform."""
+        ...
+
+
+@runtime_checkable
+class Typing(Protocol):
+    """A channel whose platform is told that an answer is being written."""
+
+    async def typing(self, address: str) -> None:
+        """Shows it to the contact for a while; SendError if the platform does not."""
+        ...
+
+
 class BaseConfig(BaseModel):
     """The configuration of one channel: `[channels.<id>]` of the settings without its `kind`.
 
@@ -172,8 +217,14 @@ def load(kind: str) -> Kind:
     return cast(Kind, module)
 
 
-def make(channel_id: str, config: Mapping[str, Any], clock: Clock = utc_now) -> Channel:
-    """The channel `channel_id` from its settings, {"kind": …, the keys of that kind}.
+def make(channel_id: str, config: Mapping[str, Any], clock: Clock = utc_now, public_url: str = "") -> Channel:
+    """The channel `channel_id` from its settings, {"kind": …, the keys of that kind}; failures as in `configured`."""
+    module, checked = configured(channel_id, config, public_url)
+    return module.create(ChannelId(channel_id), checked, clock)
+
+
+def configured(channel_id: str, config: Mapping[str, Any], public_url: str = "") -> tuple[Kind, BaseConfig]:
+    """The kind of `channel_id` and its settings, checked; `public_url` is the house's own, "" if it has none.
 
     Every problem is named by channel and key in one SettingsError, one line each, without any value."""
     if not _CHANNEL_ID.fullmatch(channel_id):
@@ -186,25 +237,27 @@ def make(channel_id: str, config: Mapping[str, Any], clock: Clock = utc_now) -> 
         module = load(kind)
     except SettingsError as e:
         raise SettingsError(f'channel "{channel_id}": kind: {e.detail}') from None
+    if public_url and "public_url" in module.Config.model_fields:
+        values.setdefault("public_url", public_url)
     problems: list[str] = []
     try:
-        checked = module.Config.model_validate(values)
+        return module, module.Config.model_validate(values)
     except ValidationError as e:
         known = tuple(module.Config.model_fields)
         problems = [f'channel "{channel_id}": {_problem(dict(error), known)}' for error in e.errors()]
-    else:
-        return module.create(ChannelId(channel_id), checked, clock)
     # Raised out here so that the ValidationError, which remembers the values, hangs on no traceback.
     raise SettingsError("\n".join(problems))
 
 
-def make_all(configs: Mapping[str, Mapping[str, Any]], clock: Clock = utc_now) -> dict[ChannelId, Channel]:
+def make_all(
+    configs: Mapping[str, Mapping[str, Any]], clock: Clock = utc_now, public_url: str = ""
+) -> dict[ChannelId, Channel]:
     """Every configured channel by id; the problems of all of them are in one SettingsError."""
     made: dict[ChannelId, Channel] = {}
     problems: list[str] = []
     for channel_id, config in configs.items():
         try:
-            made[ChannelId(channel_id)] = make(channel_id, config, clock)
+            made[ChannelId(channel_id)] = make(channel_id, config, clock, public_url)
         except SettingsError as e:
             problems.append(e.detail)
     if problems:

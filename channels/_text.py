@@ -28,7 +28,24 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def read_object(data: str | bytes) -> dict[str, Any]:
-    """The JSON object in `data`; Malformed says why it is none.
+    """The JSON object in `data`; Malformed says why it is none."""
+    value = _read(data)
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    return cast(dict[str, Any], value)
+
+
+def read_objects(data: str | bytes) -> list[dict[str, Any]]:
+    """The JSON objects of the list in `data`, at least one; Malformed says why there are none."""
+    value = _read(data)
+    items = cast(list[Any], value) if isinstance(value, list) else []
+    if not items or not all(isinstance(item, dict) for item in items):
+        raise Malformed("not a JSON list of objects")
+    return cast(list[dict[str, Any]], items)
+
+
+def _read(data: str | bytes) -> Any:
+    """The JSON value in `data`; Malformed says why it is none.
 
     Stricter than `json`: no byte order mark, no NaN, no number that a ledger or another reader could not hold, no
     more than NESTING_MAX levels, and no key twice, since two readers of a body must never see two values."""
@@ -46,11 +63,9 @@ def read_object(data: str | bytes) -> dict[str, Any]:
         raise Malformed("nested too deeply") from None
     except ValueError as e:
         raise Malformed(f"not JSON we read: {e}") from None
-    if not isinstance(value, dict):
-        raise Malformed("not a JSON object")
     if any(depth > NESTING_MAX for _, depth in _walk(value)):
         raise Malformed("nested too deeply")
-    return cast(dict[str, Any], value)
+    return value
 
 
 def unstorable(value: Any) -> str:

@@ -39,12 +39,13 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels._address import Origins, unencrypted
 from channels._text import read_object, unstorable
 from core.errors import BadSignature, Malformed, NotFound, Unsupported, WrongType
-from core.model import Author, Button, Capabilities, ChannelId, Inbound, Language, MessageKind, Outbound, Sent
+from core.model import Author, Button, Capabilities, ChannelId, Inbound, Locale, MessageKind, Outbound, Sent
 
 FRAME_MAX = 262144  # characters of one frame; the socket's own limit in bytes should not be lower
 PAYLOAD_MAX = 1000  # characters; a button of ours is `/intent` with a slot or two
@@ -58,7 +59,6 @@ FOLLOWED_ID = "#followed"  # external id of a visitor's first opening; no cid ca
 VISITOR_HEADER = "X-Qiantai-Token"  # of a visitor who posts
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 Problem = Literal["bad_frame", "bad_payload", "empty", "too_long", "unreadable"]
@@ -94,7 +94,7 @@ class BadFrame(Malformed):
 class Hello:
     token: str = field(repr=False)  # "" for a new visitor
     last_seq: int
-    language: Language | Literal[""]
+    language: Locale | Literal[""]  # of the page, and so the reader's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,8 +156,8 @@ def _hello(raw: dict[str, Any], max_text: int) -> Hello:
     token, language = _text(raw, "token"), _text(raw, "language")
     if token and not _TOKEN.fullmatch(token):
         raise BadSignature("token: not one that was made here")
-    if language not in ("", "zh", "en"):
-        raise BadFrame("bad_frame", "language: zh or en")
+    if language not in ("", "zh", "zh-Hant", "en"):
+        raise BadFrame("bad_frame", "language: zh, zh-Hant, en")
     return Hello(token=token, last_seq=_seq(raw, "last_seq"), language=language)
 
 
@@ -252,7 +252,7 @@ class Hotline:
     hours: str
 
 
-def welcome(*, token: str, conversation: str, seq: int, hotline: Hotline, language: Language) -> str:
+def welcome(*, token: str, conversation: str, seq: int, hotline: Hotline, language: Locale) -> str:
     line = {"name": hotline.name, "number": hotline.number, "hours": hotline.hours}
     return _frame(type="welcome", token=token, conversation=conversation, seq=seq, hotline=line, language=language)
 
@@ -317,15 +317,7 @@ def _frame(**fields: Any) -> str:
 
 class Config(BaseConfig):
     max_text: int = Field(default=4000, ge=1, le=100_000, description="characters of one visitor's message")
-    origins: list[str] = Field(default=[], description="other sites whose pages carry the widget: https://bank.example")
-
-    @field_validator("origins")
-    @classmethod
-    def _as_browsers_say_it(cls, value: list[str]) -> list[str]:
-        for origin in value:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError("an origin is https://host or https://host:port, in small letters, without a path")
-        return value
+    origins: Origins = Field(default=[], description="other sites whose pages carry the widget: https://bank.example")
 
 
 class Web:
@@ -335,7 +327,7 @@ class Web:
 
     def __init__(self, channel_id: ChannelId, config: Config) -> None:
         self.id = channel_id
-        self.capabilities = Capabilities(buttons=True, live=True)
+        self.capabilities = Capabilities(buttons=True, typing=True, live=True)
         self.origins = frozenset(config.origins)  # beside our own; for the socket's handshake
         self._max_text = config.max_text
 
@@ -403,3 +395,21 @@ class Web:
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Web:
     return Web(channel_id, cast(Config, config))
+
+
+async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> list[str]:
+    """Whether browsers on the internet would talk to us unencrypted; nobody is asked."""
+    return unencrypted(*cast(Config, config).origins, public_url)
+
+
+def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[str, WebhookRequest]:
+    token, run = Web.new_token(), int(now.timestamp() * 1000)
+    frames = {
+        "text": {"type": "msg", "cid": f"sample-{run}-1", "text": "怎么查自己的信用报告"},
+        "attachment": {"type": "msg", "cid": f"sample-{run}-2", "file_id": "sample.png"},
+    }
+    headers = {"Content-Type": "application/json", VISITOR_HEADER: token}
+    return {
+        label: WebhookRequest(method="POST", path="in", headers=headers, body=_frame(**frame).encode(), now=now)
+        for label, frame in frames.items()
+    }

@@ -32,11 +32,13 @@ import hmac
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, SecretStr, field_validator
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels._address import connection_problem
 from channels._http import Answer, Client, failure, url_problem
 from channels._text import Part, fit, read_object, unstorable
 from core.errors import BadSignature, Malformed, NotFound, SendError, Unsupported, WrongType
@@ -104,7 +106,12 @@ class Webhook:
     def __init__(self, channel_id: ChannelId, config: Config, clock: Clock) -> None:
         self.id = channel_id
         self.capabilities = Capabilities(
-            buttons=config.buttons, attachments=True, receipts=True, text_max=config.text_max, resend_unknown=True
+            buttons=config.buttons,
+            images=True,
+            attachments=True,
+            receipts=True,
+            text_max=config.text_max,
+            resend_unknown=True,
         )
         self._config = config
         self._clock = clock
@@ -169,6 +176,29 @@ class Webhook:
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Webhook:
     return Webhook(channel_id, cast(Config, config), clock)
+
+
+async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> list[str]:
+    """Whether somebody takes connections at the callback address."""
+    problem = await connection_problem(cast(Config, config).callback_url)
+    return [f"callback_url: {problem}"] if problem else []
+
+
+def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[str, WebhookRequest]:
+    secret, run = cast(Config, config).secret.get_secret_value(), int(now.timestamp() * 1000)
+    photo = {"media_type": "image/png", "url": "https://files.invalid/sample.png", "name": "sample.png"}
+    bodies = {
+        "text": {"id": f"sample-{run}-1", "sender": "sample", "text": "怎么查自己的信用报告"},
+        "attachment": {"id": f"sample-{run}-2", "sender": "sample", "attachments": [photo]},
+        "unsupported": {"id": f"sample-{run}-3", "sender": "sample", "sticker": "sample"},
+    }
+
+    def post(fields: dict[str, Any]) -> WebhookRequest:
+        body = json.dumps(fields, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(secret, int(now.timestamp()), body)}
+        return WebhookRequest(method="POST", path="in", headers=headers, body=body, now=now)
+
+    return {label: post(fields) for label, fields in bodies.items()}
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------

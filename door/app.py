@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from cases import api as cases_api
+from cases import api_institutions
+from channels.rasa_webchat import PATH as RASA
 from core.errors import Malformed, NotFound, QiantaiError, TooLarge
 from core.setting_checks import Networks, networks
 from core.settings import Settings
@@ -72,9 +74,13 @@ def create_door(house: House, widget: Path = WIDGET) -> ASGIApp:
     inner: Any = create_app(house, widget)  # uvicorn and Starlette have types of their own for the same interface
     posts: Any = house.webhooks
     app, visitors = (cast("ASGIApp", ProxyHeadersMiddleware(one, proxies)) for one in (inner, posts))
+    rasa = cast("ASGIApp", ProxyHeadersMiddleware(cast(Any, house.rasa.app), proxies)) if house.rasa else None
     web = tuple(f"{WEBHOOKS}{id}/" for id in house.sockets.channels)
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        if rasa is not None and scope["path"].startswith(RASA):
+            await rasa(scope, receive, send)
+            return
         is_delivery = scope["type"] == "http" and scope["path"].startswith(WEBHOOKS)
         deliveries = visitors if is_delivery and scope["path"].startswith(web) else house.webhooks
         await (deliveries if is_delivery else app)(scope, receive, send)
@@ -106,7 +112,9 @@ def create_app(house: House, widget: Path = WIDGET) -> FastAPI:
     ]
     app.include_router(health.router(house.health))
     app.include_router(api.router(house.store, house.clock))
-    app.include_router(cases_api.router(_office(house), require))
+    office = _office(house)
+    app.include_router(cases_api.router(office, require))
+    app.include_router(api_institutions.router(office, require))
     app.add_exception_handler(QiantaiError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,12 +19,14 @@ import channels
 from bot import reflexes
 from bot.brain import BrainClient
 from bot.conversation import Account, Conversations, Limits
-from channels import Channel
+from channels import Attending, Channel
+from channels.rasa_webchat import RasaWebchat
 from channels.web import Hotline, Web
 from core import alarm, turns
+from core.errors import SettingsError
 from core.inbox import Inbox
 from core.live import Live, Ready
-from core.model import ChannelId, ConversationId, Language
+from core.model import ChannelId, ConversationId, Locale, Say
 from core.setting_checks import networks
 from core.settings import Settings
 from core.store import Store
@@ -34,6 +38,7 @@ from door.auth import Tokens
 from door.brain_process import BrainProcess
 from door.deadlines import Deadlines
 from door.health import Health
+from door.holding import Holding
 from door.listening import LOOPBACK, Listening, bind
 from door.loops import Loops
 from door.metrics import Metrics
@@ -47,7 +52,11 @@ from door.webhooks import Webhooks
 from door.workers import Pool
 from faq import vectors
 from faq.asking import Asking
+from faq.folding import traditional
 from faq.publish import Library
+
+if TYPE_CHECKING:
+    from door.rasa_socket import RasaSockets
 
 log = structlog.get_logger()
 
@@ -75,6 +84,7 @@ class House:
     health: Health
     webhooks: Webhooks
     sockets: Sockets
+    rasa: RasaSockets | None  # None: no page speaks Rasa's protocol
     brain: BrainClient
     brain_process: BrainProcess | None  # None: somebody else runs the brain
 
@@ -107,7 +117,7 @@ async def open_house(
         asking = Asking(encoder, metrics.encoder_failures.inc)
         stack.push_async_callback(asyncio.to_thread, asking.close)
         tokens = Tokens(store, clock)
-        accounts = channels.make_all(settings.channels, clock)
+        accounts = channels.make_all(settings.channels, clock, settings.public_base_url)
         for channel in accounts.values():
             await channel.start()
             stack.push_async_callback(channel.close)
@@ -144,7 +154,7 @@ async def open_house(
             reception=reception,
             addresses=addresses,
             metrics=metrics,
-            hotline=lambda language: _hotline(settings, language),
+            hotline=lambda shown: _hotline(settings, shown),
             default_language=settings.default_language,
             public_base_url=settings.public_base_url,
         )
@@ -163,10 +173,14 @@ async def open_house(
             health=health,
             webhooks=webhooks,
             sockets=sockets,
+            rasa=None,
             brain=brain or _brain_client(settings),
             brain_process=None,
         )
         stack.push_async_callback(house.brain.close)
+        if (rasa := _rasa(house, reception, addresses)) is not None:
+            house.rasa = rasa
+            stack.push_async_callback(rasa.close)
         base = Loops(_death(metrics))
         stack.push_async_callback(base.stop)
         if brain is None:
@@ -181,6 +195,31 @@ def keep_what_is_loaded() -> None:
     that serves one house to its end."""
     gc.collect()
     gc.freeze()
+
+
+def _rasa(house: House, reception: Reception, addresses: Addresses) -> RasaSockets | None:
+    """The door for pages of Rasa's, if a channel of that kind is configured; its address is fixed, so there is one."""
+    found = [channel for channel in house.channels.values() if isinstance(channel, RasaWebchat)]
+    if len(found) > 1:
+        raise SettingsError(
+            f"channels {' and '.join(one.id for one in found)}: only one can be of the kind rasa_webchat"
+        )
+    if not found:
+        return None
+    from door.rasa_socket import RasaSockets  # 45 ms that only such a house needs
+
+    return RasaSockets(
+        channel=found[0],
+        store=house.store,
+        vault=house.vault,
+        live=house.live,
+        reception=reception,
+        addresses=addresses,
+        metrics=house.metrics,
+        words=lambda key, language: house.library.current.renderer.render(Say(key=key), language).text,
+        default_language=house.settings.default_language,
+        public_base_url=house.settings.public_base_url,
+    )
 
 
 def _brain_client(settings: Settings) -> BrainClient:
@@ -229,6 +268,7 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     settings, store, live, metrics = house.settings, house.store, house.live, house.metrics
     conversations = Conversations(
         store=store,
+        vault=house.vault,
         live=live,
         brain=house.brain,
         content=house.library,
@@ -252,7 +292,16 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
         metrics=metrics,
         clock=house.clock,
     )
-    answers = Pool("turn", live.turns, _showing(live, conversations), at_once=settings.turns_in_flight)
+    house.webhooks.holding = Holding(
+        store=store,
+        live=live,
+        vault=house.vault,
+        metrics=metrics,
+        clock=house.clock,
+        outbound=sending.outbound,
+        park=conversations.park,
+    )
+    answers = Pool("turn", live.turns, _showing(live, conversations, sending), at_once=settings.turns_in_flight)
     express = Pool("urgent", house.urgent, conversations.answer_urgent, at_once=URGENT_AT_ONCE)
     parcels = Pool("send", live.sends, sending.drain, at_once=sender.AT_ONCE)
     swept = Sweeper(
@@ -284,6 +333,9 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     work.endless("sender", parcels.run)
     work.endless("turns", answer)
     work.endless("urgent", express.run)
+    for channel in house.channels.values():
+        if isinstance(channel, Attending):
+            work.endless(f"channel {channel.id}", partial(channel.attend, partial(house.webhooks.keep, channel)))
     work.every(sweeper.SWEEP_EVERY, "sweeper", swept.sweep)
     work.every(sweeper.HOLD_EVERY, "holding", hold)
     work.every(SWEEP_EVERY, "sockets", house.sockets.sweep)
@@ -295,15 +347,23 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     house.health.reasons["loops"] = lambda: "; ".join((*base.troubles(), *work.troubles()))
 
 
-def _showing(live: Live, conversations: Conversations) -> Callable[[ConversationId], Awaitable[None]]:
-    """Drains a conversation, and shows its pages that an answer is being written where that takes a while."""
+def _showing(live: Live, conversations: Conversations, sending: Sender) -> Callable[[ConversationId], Awaitable[None]]:
+    """Drains a conversation, and shows its pages or its platform that an answer is written where that takes a while."""
 
     async def drain(conversation: ConversationId) -> None:
-        shown = asyncio.get_running_loop().call_later(TYPING_AFTER, live.typing, conversation, True)
+        told: list[asyncio.Task[None]] = []
+
+        def show() -> None:
+            live.typing(conversation, True)
+            told.append(asyncio.create_task(sending.show_typing(conversation)))
+
+        shown = asyncio.get_running_loop().call_later(TYPING_AFTER, show)
         try:
             await conversations.drain(conversation)
         finally:
             shown.cancel()
+            for telling in told:  # after the answer it would be wrong
+                telling.cancel()
             live.typing(conversation, False)
 
     return drain
@@ -323,6 +383,9 @@ def _count_turn(metrics: Metrics, outcome: str, seconds: float) -> None:
     metrics.turn_seconds.observe(seconds)
 
 
-def _hotline(settings: Settings, language: Language) -> Hotline:
-    told = settings.response_args(language)
-    return Hotline(name=told["hotline_name"], number=told["hotline_number"], hours=told["hours"])
+def _hotline(settings: Settings, shown: Locale) -> Hotline:
+    told = settings.response_args("en" if shown == "en" else "zh")
+    name, hours = told["hotline_name"], told["hours"]
+    if shown == "zh-Hant":
+        name, hours = traditional(name), traditional(hours)
+    return Hotline(name=name, number=told["hotline_number"], hours=hours)

@@ -24,6 +24,8 @@ QUIET = (
     "asyncio",
     "watchfiles",
     "rasa_sdk",
+    "socketio",
+    "engineio",
     "sentence_transformers",
     "transformers",
 )

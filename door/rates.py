@@ -97,17 +97,25 @@ class Addresses:
         if self._visitors:
             self._visitors.forget()
 
-    def _who(self, address: str) -> str:
-        """The name under which `address` is counted; "" for one that is not. What is no address shares one name."""
-        try:
-            ip = ip_address(address)
-        except ValueError:  # a proxy's word such as "unknown"; names of their own would be a way round
-            return self._hash(b"")
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped:  # on a socket that listens for both families
-            ip = ip.ipv4_mapped
-        if any(ip in network for network in self._proxies):
-            return ""
-        return self._hash(ip.packed[:8])
+    def network(self, address: str) -> str:
+        """The network of `address` as `network` has it; "" for a proxy that we trust."""
+        return network(address, self._proxies)
 
-    def _hash(self, data: bytes) -> str:
-        return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
+    def _who(self, address: str) -> str:
+        """The name under which `address` is counted; "" for one that is not."""
+        who = self.network(address)
+        return who and hashlib.blake2b(who.encode(), key=self._key, digest_size=16).hexdigest()
+
+
+def network(address: str, proxies: Networks = ()) -> str:
+    """The network of an address, by which it is counted: of IPv6 the first 64 bits, which is what one customer gets;
+    "" for a proxy that we trust. What is no address shares one network."""
+    try:
+        ip = ip_address(address)
+    except ValueError:  # a proxy's word such as "unknown"; names of their own would be a way round
+        return "nowhere"
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:  # on a socket that listens for both families
+        ip = ip.ipv4_mapped
+    if any(ip in each for each in proxies):
+        return ""
+    return ip.packed[:8].hex()

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, select
 
-from channels import Channel, CutOff
-from core import alarm, inbox, outbox, retry
+from channels import Channel, CutOff, Typing
+from core import alarm, inbox, once, outbox, retry
 from core.errors import LedgerBusy, SendError
 from core.model import ChannelId, ConversationId, DeliveryState, Outbound
 from core.outbox import Outcome, SendLease
 from core.store import Store
-from core.tables import conversation
+from core.tables import address, conversation
 from core.vault import Vault
 from door.metrics import Metrics
 
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 CALL_SECONDS = 70.0  # a channel's own timeout ends earlier (60 s at most); this one is the net below
 LEASE_SECONDS = 90.0  # longer than any call, so that a lease cannot run out under one; freed at start after a crash
 REST_MOST = 60.0  # seconds a whole channel rests when its platform throttles; a single message may rest longer
+PASSIVE_FOR = timedelta(seconds=20)  # longer than a platform delivers again a message that got no answer
 AT_ONCE_PER_CHANNEL = 16  # calls to one platform together: one that hangs must not take every hand
 AT_ONCE = 10_000  # conversations in hand over all channels; most wait for a call of their channel, at 3 kB each
 
@@ -59,6 +60,9 @@ class Sender:
         channel = self._channels.get(await self._channel(conversation_id))
         if channel is None:  # taken out of the settings: its messages wait until it is back
             return
+        if channel.capabilities.passive:
+            await self._give_up(channel, conversation_id)
+            return
         resend = channel.capabilities.resend_unknown
         async with self._slots[channel.id]:
             await asyncio.sleep(max(0.0, self._rest_until[channel.id] - time.monotonic()))
@@ -66,6 +70,16 @@ class Sender:
             while held is not None:
                 outcome = await self._send(channel, held)
                 held = await self._settle(held, outcome)
+
+    async def show_typing(self, conversation_id: ConversationId) -> None:
+        """Tells the platform that an answer is being written, where the channel can; nothing depends on it."""
+        channel = self._channels.get(await self._channel(conversation_id))
+        if not isinstance(channel, Typing) or not channel.capabilities.typing:
+            return
+        which = select(address.c.sealed).where(address.c.conversation_id == conversation_id)
+        sealed = await self._store.read(lambda conn: conn.execute(which).scalar_one())
+        with suppress(SendError):
+            await channel.typing(self._vault.unseal(sealed, context=conversation_id))
 
     async def _channel(self, conversation_id: ConversationId) -> ChannelId:
         known = self._channel_of.get(conversation_id)
@@ -77,13 +91,33 @@ class Sender:
             self._channel_of[conversation_id] = known
         return known
 
-    async def _claim(self, conversation_id: ConversationId, *, resend: bool) -> SendLease | None:
+    async def _give_up(self, channel: Channel, conversation_id: ConversationId) -> None:
+        """Ends what no acknowledgement will carry any more; what one may still carry is left to the door."""
+        before = self._clock() - PASSIVE_FOR
+        while True:
+            late = await self._store.read(lambda conn: outbox.too_late(conn, conversation_id, before))
+            held = None if late is None else await self._claim(conversation_id, resend=False, answers=late)
+            if held is None:
+                return
+            await self._settle(held, await self._send(channel, held), more=False)
+
+    async def _claim(
+        self, conversation_id: ConversationId, *, resend: bool, answers: str | None = None
+    ) -> SendLease | None:
         now = self._clock()
         held: SendLease | None = None
 
         def op(conn: Connection) -> SendLease | None:
             nonlocal held  # run again after a commit whose answer was lost, it knows its own lease
-            held = outbox.claim(conn, conversation_id, now, seconds=LEASE_SECONDS, resend_unknown=resend, mine=held)
+            held = outbox.claim(
+                conn,
+                conversation_id,
+                now,
+                seconds=LEASE_SECONDS,
+                resend_unknown=resend,
+                mine=held,
+                answers=answers,
+            )
             return held
 
         return await self._store.write(op, conversation_id)
@@ -91,13 +125,7 @@ class Sender:
     async def _send(self, channel: Channel, held: SendLease) -> Outcome:
         parcel = held.parcel
         try:
-            message = Outbound(
-                id=parcel.id,
-                address=self._vault.unseal(parcel.sealed, context=held.conversation),
-                text=f"{parcel.text}\n{parcel.source}" if parcel.source else parcel.text,
-                buttons=parcel.buttons,
-                in_reply_to=parcel.in_reply_to,
-            )
+            message = await self.outbound(channel, held)
             async with asyncio.timeout(CALL_SECONDS):
                 sent = await channel.send(message)
         except SendError as e:
@@ -110,6 +138,26 @@ class Sender:
             return self._judge(channel, held, CutOff("broken", type(e).__name__, retryable=True))
         log.info("sent", channel=channel.id, conversation_id=held.conversation, outbox_id=parcel.id, seq=parcel.seq)
         return Outcome(state=DeliveryState.SENT, external_id=sent.external_id)
+
+    async def outbound(self, channel: Channel, held: SendLease) -> Outbound:
+        """What the channel is handed; VaultError if the address cannot be opened."""
+        parcel, text = held.parcel, await self._text(held)
+        counted = channel.capabilities.window and not channel.capabilities.passive
+        return Outbound(
+            id=parcel.id,
+            address=self._vault.unseal(parcel.sealed, context=held.conversation),
+            text=f"{text}\n{parcel.source}" if parcel.source else text,
+            buttons=parcel.buttons,
+            in_reply_to=parcel.in_reply_to,
+            heard=await self._store.read(lambda conn: outbox.heard(conn, held.conversation)) if counted else (),
+        )
+
+    async def _text(self, held: SendLease) -> str:
+        """The words, with what may be read once."""
+        words, now = held.parcel.text, self._clock()
+        if not once.has(words):
+            return words
+        return await self._store.read(lambda conn: once.show(conn, self._vault, held.conversation, words, now))
 
     def _judge(self, channel: Channel, held: SendLease, error: SendError) -> Outcome:
         """What becomes of a message that was not taken."""
@@ -126,7 +174,7 @@ class Sender:
             if error.send_code == "throttled":
                 self._rest_until[channel.id] = time.monotonic() + min(wait, REST_MOST)
             again = self._clock() + timedelta(seconds=wait)
-            outcome = Outcome(state=DeliveryState.READY, error=str(error), next_try_at=again)
+            outcome = Outcome(state=DeliveryState.READY, error=str(error), next_try_at=again, alarm=error.alarm)
             self._wake_later(wait, held.conversation)
         log.warning(
             "not_sent",
@@ -139,16 +187,18 @@ class Sender:
         )
         return outcome
 
-    async def _settle(self, held: SendLease, outcome: Outcome) -> SendLease | None:
+    async def _settle(self, held: SendLease, outcome: Outcome, *, more: bool = True) -> SendLease | None:
         self._metrics.sends.labels(held.channel, outcome.state.value).inc()
         now = self._clock()
 
         def op(conn: Connection) -> SendLease | None:
             if outcome.error.startswith("contact_stopped"):
                 inbox.stop(conn, held.conversation, now)  # their wish, not our failure
+            elif outcome.alarm:
+                alarm.raise_alarm(conn, "channel_trouble", held.channel, outcome.error, now)
             elif outcome.state in (DeliveryState.FAILED, DeliveryState.PARKED, DeliveryState.UNKNOWN):
                 _tell(conn, outcome.state, held.conversation, f"outbox {held.parcel.id}: {outcome.error}", now)
-            return outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS)
+            return outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS, more=more)
 
         with suppress(LedgerBusy):  # the row stays `sending`: unknown, as it would be after a crash
             return await self._store.write(op, held.conversation)

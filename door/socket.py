@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
@@ -39,11 +40,11 @@ from channels.web import (
     typing,
     welcome,
 )
-from core import outbox, questions
+from core import once, outbox, questions
 from core.errors import BadSignature, LedgerBusy, NotFound, QiantaiError, TooMany
 from core.inbox import Accepted
 from core.live import Listener, Live
-from core.model import ChannelId, ConversationId, Inbound, Language, MessageKind, Seq
+from core.model import ChannelId, ConversationId, Inbound, Language, Locale, MessageKind, Seq, Tongue
 from core.store import Store
 from core.tables import conversation, conversation_seq
 from core.vault import Vault
@@ -51,6 +52,7 @@ from door.answers import unforeseen
 from door.metrics import Metrics
 from door.rates import Addresses
 from door.reception import Reception
+from faq.language import locale, script_of
 
 log = structlog.get_logger()
 
@@ -79,7 +81,7 @@ class Page:
     socket: WebSocket
     token: str = field(repr=False)
     conversation: ConversationId
-    language: Language
+    language: Locale
     last: int  # seq of the last message it was sent
     seen: int = 0  # end of the transcript at the last sweep
     frames: int = 0  # received in this minute …
@@ -98,7 +100,7 @@ class Sockets:
     reception: Reception
     addresses: Addresses
     metrics: Metrics
-    hotline: Callable[[Language], Hotline]
+    hotline: Callable[[Locale], Hotline]
     default_language: Language
     public_base_url: str  # what browsers know us by where a proxy stands before us; "" if it is the Host header
     pages: set[Page] = field(default_factory=set[Page])
@@ -106,7 +108,8 @@ class Sockets:
     async def serve(self, socket: WebSocket) -> None:
         """One connection at /socket/<channel id>, from handshake to end."""
         web = self.channels.get(ChannelId(socket.scope["path"].removeprefix(PREFIX).strip("/")))
-        if web is None or not self._origin_fits(web, socket):
+        ours = {*(web.origins if web else ()), self.public_base_url}
+        if web is None or not origin_fits(socket.headers.get("origin"), socket.headers.get("host"), ours):
             await socket.close()  # before accept: HTTP 403
             return
         await socket.accept()
@@ -136,13 +139,6 @@ class Sockets:
         log.info("socket_closed", channel=web.id, code=int(code))
         await _close(socket, code)
 
-    def _origin_fits(self, web: Web, socket: WebSocket) -> bool:
-        """Browsers say whose page connects: only our own host's and the listed ones may use a visitor's browser."""
-        origin = socket.headers.get("origin")
-        if origin is None or origin == self.public_base_url or origin in web.origins:
-            return True
-        return urlsplit(origin).netloc == socket.headers.get("host")
-
     # ---- one page ----
 
     async def _talk(self, web: Web, socket: WebSocket) -> None:
@@ -153,7 +149,9 @@ class Sockets:
             end, chosen, ratings = await self.store.read(lambda conn: _standing(conn, conversation_id))
             if end == 0:  # whoever has a conversation comes back through any crowd
                 self.addresses.visit(caller(socket.scope))
-            language = chosen or hello.language or self.default_language
+            language = hello.language or self.default_language
+            if chosen:
+                language = locale(chosen, "zh", script_of(hello.language))
             page = Page(web, socket, token, conversation_id, language, last=min(hello.last_seq, end), seen=end)
             self.pages.add(page)
             gauge = self.metrics.sockets.labels(web.id)
@@ -216,7 +214,7 @@ class Sockets:
         typed = False
         while True:
             while lines := await self.store.read(
-                lambda conn: outbox.transcript(conn, page.conversation, after=page.last, limit=REPLAY_PAGE)
+                lambda conn: next_lines(conn, self.vault, page.conversation, page.last, self.reception.clock())
             ):
                 for line in lines:
                     if line.kind is not MessageKind.FOLLOWED:  # an opening, nothing anybody said
@@ -297,6 +295,7 @@ class Sockets:
             raise Leave(Close.RATE) from e
 
     async def _accept(self, page: Page, inbound: Inbound) -> Accepted:
+        inbound = replace(inbound, network=self.addresses.network(caller(page.socket.scope)))
         return await self.reception.accept(page.web.id, page.web.kind, inbound)
 
     async def _send(self, page: Page, frame: str) -> None:
@@ -321,6 +320,21 @@ class Sockets:
                 if end > max(page.last, page.seen):
                     self.live.news(page.conversation)
                 page.seen = end
+
+
+def next_lines(
+    conn: Connection, vault: Vault, conversation_id: ConversationId, after: int, now: datetime
+) -> list[outbox.Line]:
+    """What comes next in a transcript, up to REPLAY_PAGE messages, with what may be read once."""
+    return [
+        replace(line, text=once.show(conn, vault, conversation_id, line.text, now)) if once.has(line.text) else line
+        for line in outbox.transcript(conn, conversation_id, after=after, limit=REPLAY_PAGE)
+    ]
+
+
+def origin_fits(origin: str | None, host: str | None, ours: Collection[str]) -> bool:
+    """Browsers say whose page connects: only our own host's and the listed ones may use a visitor's browser."""
+    return origin is None or origin in ours or urlsplit(origin).netloc == host
 
 
 def caller(scope: Scope) -> str:
@@ -368,7 +382,7 @@ def _message(line: outbox.Line) -> str:
     )
 
 
-def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, Language | None, Mapping[Seq, bool]]:
+def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, Tongue | None, Mapping[Seq, bool]]:
     """The end of the transcript, the language that was chosen in it and its rated answers; nothing of a new visitor."""
     row = conn.execute(
         select(conversation_seq.c.n, conversation.c.language)
@@ -377,8 +391,7 @@ def _standing(conn: Connection, conversation_id: ConversationId) -> tuple[int, L
     ).one_or_none()
     if row is None:
         return 0, None, {}
-    chosen: Language | None = "en" if row.language == "en" else "zh" if row.language else None
-    return row.n, chosen, questions.ratings(conn, conversation_id)
+    return row.n, row.language or None, questions.ratings(conn, conversation_id)
 
 
 def _ends(conn: Connection, conversations: Iterable[ConversationId]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from core.model import ChannelId, Inbound, MessageKind, Receipt, Stopped
 from core.store import Store
 from core.vault import Vault
 from door.answers import WrongMethod, send_error, send_plain, unforeseen
+from door.holding import Holding
 from door.metrics import Metrics
 from door.rates import Addresses
 from door.reception import Reception
@@ -34,7 +36,7 @@ class ClientGone(Exception):
     """The caller hung up before its request was complete; nobody is left to be answered."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Webhooks:
     """A bare ASGI application: what a framework would add to a request costs more than the request itself."""
 
@@ -47,8 +49,10 @@ class Webhooks:
     metrics: Metrics
     clock: Callable[[], datetime]
     max_body_bytes: int
+    holding: Holding | None = None  # from when the house answers: it needs what answers and what sends
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
         channel_id, _, path = scope["path"].removeprefix(PREFIX).partition("/")
         channel = self.channels.get(ChannelId(channel_id))
         try:
@@ -60,7 +64,10 @@ class Webhooks:
             parsed = channel.parse(request)
             if isinstance(channel, Web):
                 await self._admit(channel, request)
-            await self._keep(channel, parsed)
+            await self.keep(channel, parsed)
+            if parsed.hold is not None and self.holding is not None:
+                await self.holding.answer(channel, parsed.hold, parsed.ack, receive, send, began)
+                return
         except ClientGone:
             return
         except QiantaiError as e:
@@ -88,6 +95,7 @@ class Webhooks:
             method=scope["method"],
             path=path,
             query=_query(scope["query_string"]),
+            raw_query=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=await read_body(receive, self.max_body_bytes),
             remote=client[0] if client else "",
@@ -100,7 +108,7 @@ class Webhooks:
         if not await self.store.read(lambda conn: outbox.transcript(conn, which, after=0, limit=1)):
             self.addresses.visit(request.remote)
 
-    async def _keep(self, channel: Channel, parsed: Parsed) -> None:
+    async def keep(self, channel: Channel, parsed: Parsed) -> None:
         """Commits everything in the delivery; if one part fails the platform brings all of it again."""
         now = self.clock()
         for event in parsed.events:

@@ -10,16 +10,21 @@ from door.cli import (
     build,
     cases,
     cases_files,
+    cases_institutions,
+    cases_tasks,
+    channels,
     content,
     doctor,
     duty,
     gaps,
+    kannel,
     keep,
     look,
     publishing,
     talk,
     understanding,
     up,
+    wechat,
 )
 
 app = typer.Typer(
@@ -46,12 +51,17 @@ app.add_typer(duty.alarms, name="alarms", rich_help_panel=CARE)
 app.add_typer(duty.tokens, name="tokens", rich_help_panel=CARE)
 
 app.command("settings", rich_help_panel=LOOK)(look.settings)
-app.add_typer(look.channels, name="channels", rich_help_panel=LOOK)
+channels.group.command("kannel-config")(kannel.kannel_config)
+channels.group.command("wechat-menu")(wechat.wechat_menu)
+app.add_typer(channels.group, name="channels", rich_help_panel=LOOK)
 app.command("conversations", rich_help_panel=LOOK)(duty.conversations)
 cases.group.command("import")(cases_files.import_cases)
 cases.group.command("export")(cases_files.export_cases)
 cases.group.command("template")(cases_files.template)
-cases.group.command("institutions")(cases_files.list_institutions)
+cases.group.command("note")(cases_tasks.note)
+cases.group.command("assign")(cases_tasks.assign)
+cases.group.add_typer(cases_tasks.tasks, name="tasks")
+cases.group.add_typer(cases_institutions.institutions, name="institutions")
 app.add_typer(cases.group, name="cases", rich_help_panel=LOOK)
 content.faq.command("publish")(publishing.publish)
 content.faq.command("versions")(publishing.list_versions)

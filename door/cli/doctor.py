@@ -177,7 +177,7 @@ def _content(house: Settings) -> Iterator[Finding]:
 def _channels(house: Settings) -> Iterator[Finding]:
     from channels import make_all
 
-    made = make_all(house.channels)
+    made = make_all(house.channels, public_url=house.public_base_url)
     yield Finding(level="ok", what=f"channels: {', '.join(f'{id} ({one.kind})' for id, one in made.items())}")
 
 

@@ -41,6 +41,7 @@ class Receives:
     says: str = ""  # part of the error's detail: what the other side is told
     ack: Ack | None = None  # required unless it raises
     again: WebhookRequest | None = None  # a second delivery of the same, as the platform would make it
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])  # keys that differ for this case
 
 
 @dataclass(frozen=True, kw_only=True)

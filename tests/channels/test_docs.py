@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import re
 import shutil
@@ -25,13 +26,14 @@ from channels import WebhookRequest
 from channels.web import Close, Problem
 from channels.webhook import sign
 from core.errors import QiantaiError, Unsupported
-from core.model import Event, Inbound
+from core.model import Capabilities, Event, Inbound
+from tests.channels.test_tables import COMPLETE_KINDS, make
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a shared secret, 16+"
+DOCS = (ROOT / "docs/channels.md").read_text()
 SHEETS = {
-    title.partition(":")[0]: text
-    for title, _, text in (part.partition("\n") for part in (ROOT / "docs/channels.md").read_text().split("\n## ")[1:])
+    title.partition(":")[0]: text for title, _, text in (part.partition("\n") for part in DOCS.split("\n## ")[1:])
 }
 
 
@@ -59,6 +61,26 @@ def test_every_config_key_says_what_it_is_for(kind: str) -> None:
 def test_every_sheet_says_what_is_done_and_what_is_not(kind: str) -> None:
     states = re.findall(r"\| (done|todo|exempt because)\b", SHEETS[kind])
     assert {"done", "todo"} <= set(states)
+
+
+def row(kind: str) -> str:
+    """The kind's line of the capability table as its code has it."""
+    can = make(kind).capabilities
+    yes = [can.free_text, can.buttons, can.images, can.attachments, can.typing, can.receipts]
+    values = [*yes, can.text_max, can.window or "none", can.live, can.passive, can.resend_unknown]
+    cells = [("yes" if v else "no") if isinstance(v, bool) else str(v) for v in values]
+    return f"| {' | '.join((f'`{kind}`', *cells))} |"
+
+
+@pytest.mark.parametrize("kind", COMPLETE_KINDS)
+def test_the_capability_table_says_of_every_kind_what_its_code_says(kind: str) -> None:
+    assert row(kind) in DOCS.splitlines(), f"docs/channels.md needs the line {row(kind)}"
+
+
+def test_the_capability_table_names_every_capability_and_no_kind_that_is_not() -> None:
+    _, ruler, *rows = DOCS[DOCS.index("\n| Kind |") + 1 :].partition("\n\n")[0].splitlines()
+    assert ruler.count("---") - 1 == len(dataclasses.fields(Capabilities))
+    assert [line.split("`")[1] for line in rows] == list(channels.kinds())
 
 
 def test_every_error_and_close_code_of_the_web_chat_is_explained() -> None:

@@ -230,7 +230,7 @@ def test_a_transcript_is_shown_masked_until_somebody_reveals_it_and_each_look_is
     assert kept.run("conversations", which, "--queued").returncode == Exit.USAGE
 
 
-# settings, channels, doctor -----------------------------------------------------------------------------------------
+# settings, doctor ---------------------------------------------------------------------------------------------------
 
 
 def test_settings_show_what_is_set_and_hide_secrets(site: Site) -> None:
@@ -241,21 +241,6 @@ def test_settings_show_what_is_set_and_hide_secrets(site: Site) -> None:
     rows = {row["env"]: row for row in map(json.loads, machine.stdout.splitlines())}
     assert rows["QIANTAI_HOTLINE_CITY"]["value"] == "杭州"
     assert rows["QIANTAI_PORT"]["default"] == "8080"
-
-
-def test_channels_are_listed_and_checked(site: Site) -> None:
-    listed = json.loads(site.run("channels", "list", "--json").stdout)
-    assert listed["channels"] == [{"id": "web", "kind": "web"}]
-    assert "webhook" in listed["kinds"]
-    assert site.run("channels", "check").returncode == Exit.DONE
-
-    broken = {"QIANTAI_CHANNELS": '{"web": {"kind": "web"}, "app": {"kind": "webhook", "seecret": "hunter2"}}'}
-    done = site.run("channels", "check", "--json", env=broken)
-    assert done.returncode == Exit.FOUND
-    told = json.loads(done.stdout)
-    assert told["web"] == {"ok": True, "problems": []}
-    assert not told["app"]["ok"]
-    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_doctor_says_in_words_what_is_missing_and_changes_nothing(site: Site) -> None:

@@ -106,7 +106,7 @@ def test_every_command_is_documented_and_every_documented_command_exists() -> No
     for words, told in rows.items():
         assert told == " ".join((known[words].help or "").split("\n\n")[0].split()), words
     for path, text in DOCS.items():
-        for words in re.findall(r"\./qiantai ((?:[a-z]+ ?)+)", text):
+        for words in re.findall(r"\./qiantai ((?:[a-z][a-z-]* ?)+)", text):
             first, _, rest = words.strip().partition(" ")
             assert first in known, f"{path.name}: ./qiantai {words}"
             if any(name.startswith(f"{first} ") for name in known) and rest:
@@ -118,7 +118,7 @@ def test_every_option_that_a_document_shows_exists() -> None:
     for path, text in DOCS.items():
         for line in re.findall(r"\./qiantai [^`\n#|]*", text):
             words = line.split()[1:]
-            command = known.get(" ".join(words[:2])) or known.get(words[0])
+            command = next((found for n in (3, 2, 1) if (found := known.get(" ".join(words[:n])))), None)
             options = {name for parameter in command.params for name in parameter.opts} if command else set[str]()
             used = {word for word in words if word.startswith("--")} - {"--help"}
             assert used <= options or words[0] == "test", f"{path.name}: {line}"

@@ -134,4 +134,8 @@ async def test_the_description_of_the_api_names_every_route_and_is_not_public(ru
         "/api/people/erasable",
         "/api/people/{person_id}/export",
         "/api/people/{person_id}/erase",
+        "/api/institutions",
+        "/api/institutions/{institution_id}",
+        "/api/institutions/{institution_id}/liaisons",
+        "/api/institutions/{institution_id}/liaisons/open",
     }

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from channels.web import FRAME_MAX, Close
 from core.errors import LedgerBusy
-from core.model import ChannelId, ConversationId, Language
+from core.model import ChannelId, ConversationId, Locale
 from core.tables import conversation, conversation_seq, inbox, message
 from door import socket as door_socket
 from tests.door.conftest import Open, Running
@@ -38,7 +38,7 @@ class Tab:
     async def send(self, **frame: Any) -> None:
         await self.ws.send_str(json.dumps(frame))
 
-    async def hello(self, token: str = "", last_seq: int = 0, language: Language = "zh") -> dict[str, Any]:
+    async def hello(self, token: str = "", last_seq: int = 0, language: Locale = "zh") -> dict[str, Any]:
         await self.send(type="hello", token=token, last_seq=last_seq, language=language)
         welcome = await self.next("welcome")
         self.token, self.conversation = welcome["token"], ConversationId(welcome["conversation"])
@@ -292,11 +292,17 @@ async def test_the_small_frames_are_answered_or_taken(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "hinted", "shown"), [("en", "zh", "en"), ("zh", "en", "zh"), ("zh-Hant", "en", "zh")]
+    ("chosen", "hinted", "shown"),
+    [
+        ("en", "zh", "en"),
+        ("zh", "en", "zh"),
+        ("zh-Hant", "en", "zh-Hant"),
+        ("zh-Hans", "zh-Hant", "zh"),
+        ("zh", "zh-Hant", "zh-Hant"),
+        ("en", "zh-Hant", "en"),
+    ],
 )
-async def test_a_language_that_was_chosen_stays(
-    running: Running, chosen: str, hinted: Language, shown: Language
-) -> None:
+async def test_a_language_that_was_chosen_stays(running: Running, chosen: str, hinted: Locale, shown: Locale) -> None:
     async with tab(running) as one:
         await one.hello(language=hinted)
         await one.next("msg")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from bot.apply import Plan, apply, pack, unpack
+from bot.casework import Casework
 from bot.tongues import Spoken
 from core import effects, turns
 from core.inbox import Inbox
@@ -52,7 +53,12 @@ async def answered(store: Store, vault: Vault, clock: Clock, number: int) -> Con
         spoken=Spoken(chosen="", language="zh", script="Hans"),
         outcome="bench",
     )
-    await store.write(lambda conn: apply(conn, held, held.turns[0], plan, live=True, until=FREE, now=clock()) and None)
+    casework = Casework(vault=vault, render=lambda say: Rendered(text=say.key), language="zh")
+
+    def op(conn: Connection) -> None:
+        apply(conn, held, held.turns[0], plan, casework=casework, live=True, until=FREE, now=clock())
+
+    await store.write(op)
     return where
 
 

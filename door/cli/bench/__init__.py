@@ -189,6 +189,52 @@ def register(
     _end(result)
 
 
+@app.command("lookup")
+def guessing(
+    draws: Annotated[int, typer.Option(min=0, max=100_000_000, help="Guesses at the function, each way.")] = 1_000_000,
+    asked: Annotated[
+        int, typer.Option(min=100, max=1_000_000, help="Messages to the house, on each database.")
+    ] = 10_000,
+    at_once: Annotated[int, typer.Option(min=1, max=1000, help="Conversations at one case at the same time.")] = 200,
+    database: Annotated[Database | None, typer.Option(help="Only this one; both otherwise.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Guessing at the status look-up: what gets through, and whether refusals can be told apart. Exit 1 if so."""
+    from door.cli.bench import lookup as measuring
+    from door.cli.bench.figures import Figure, show
+
+    _only_on_linux()
+    both = tuple(each.value for each in Database) if database is None else (database.value,)
+    result = measuring.measure(draws, asked, at_once, both, tell=say)
+    if as_json:
+        dump(result)
+    else:
+        show("Status look-up", [Figure(**f) for f in result["figures"]])
+    _end(result)
+
+
+@app.command("wechat")
+def official_account(
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each load.")] = 5.0,
+    keep: Keep = False,
+    as_json: Json = False,
+) -> None:
+    """A WeChat account at 200 messages a second, the brain stopped or slow. Exit 1 if late, unanswered or doubled."""
+    import uvloop
+
+    from door.cli.bench import wechat as measuring
+    from door.cli.bench.figures import Figure, show
+
+    _only_on_linux()
+    result = uvloop.run(measuring.measure(seconds, keep=keep, tell=say))
+    if as_json:
+        dump(result)
+    else:
+        show("A WeChat account under load", [Figure(**f) for f in result["figures"]])
+        _tell(result)
+    _end(result)
+
+
 @app.command("brain")
 def against_stock(
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Conversations of each, in turns.")] = 8,

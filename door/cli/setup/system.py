@@ -12,6 +12,8 @@ from door.cli.setup import steps
 from door.cli.setup.engine import Call, Programs, environment, say
 from door.cli.setup.explain import SetupError
 
+KANNEL = tuple(map(Path, ("/usr/sbin/bearerbox", "/usr/sbin/smsbox", "/usr/lib/kannel/test/fakesmsc")))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
@@ -63,6 +65,14 @@ def missing() -> list[Missing]:
                 what="chromium",
                 tests=("tests/browser",),
                 get="Debian, Ubuntu: sudo apt-get install chromium fonts-wqy-microhei",
+            )
+        )
+    if not all(program.exists() for program in KANNEL):
+        lacking.append(
+            Missing(
+                what="kannel",
+                tests=("tests/kannel",),
+                get="Debian, Ubuntu: sudo apt-get install --no-install-recommends kannel kannel-extras",
             )
         )
     return lacking

@@ -1,0 +1,152 @@
+"""Pages that speak Rasa's protocol, through a whole house: sessions of our making, each message shown once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import socketio
+from socketio.exceptions import ConnectionError as Refused
+
+from core import outbox
+from core.errors import SettingsError
+from core.model import Author, MessageKind, Rendered
+from tests.brain_server import BrainServer, say
+from tests.door.conftest import Open, Running
+from tests.door.waiting import until
+
+RASA = "rasa"
+CHANNELS = {"channels": {RASA: {"kind": "rasa_webchat", "max_text": 50, "origins": ["https://bank.example"]}}}
+
+
+class Page:
+    """A page as rasa-webchat makes one: it asks for a session when it connects, and shows what comes."""
+
+    def __init__(self, session: object) -> None:
+        self.session = session
+        self.confirmed: list[str] = []
+        self.shown: list[dict[str, Any]] = []
+        self.io: Any = socketio.AsyncClient(reconnection=False)
+        self.io.on("connect", self._connected)
+        self.io.on("session_confirm", self.confirmed.append)
+        self.io.on("bot_uttered", self.shown.append)
+
+    async def _connected(self) -> None:
+        await self.io.emit("session_request", {"session_id": self.session})
+
+    async def write(self, message: object, **more: object) -> None:
+        await self.io.emit("user_uttered", {"message": message, "customData": {}, **more})
+
+    def texts(self) -> list[str]:
+        return [event["text"] for event in self.shown]
+
+
+@asynccontextmanager
+async def page(house: Running, session: object = None, **options: Any) -> AsyncGenerator[Page]:
+    opened = Page(session)
+    await opened.io.connect(house.url, **options)
+    try:
+        await until(lambda: opened.confirmed)
+        yield opened
+    finally:
+        await opened.io.disconnect()
+
+
+async def staff_says(house: Running, session: str, text: str) -> None:
+    which, now = house.conversation(session, RASA), house.house.clock()
+    await house.house.store.write(
+        lambda conn: outbox.put(conn, which, [Rendered(text=text)], cause=text, author=Author.AGENT, now=now, live=True)
+    )
+    house.house.live.news(which)
+
+
+@pytest.fixture(autouse=True)
+def _told_by_text(brain: BrainServer) -> None:
+    """An answer that shows which turn it answers."""
+    brain.answer = lambda turn: say("followed" if turn["kind"] == "followed" else "menu")
+
+
+async def test_a_conversation_with_two_tabs_a_break_and_a_restart(open_doors: Open, brain: BrainServer) -> None:
+    async with open_doors(**CHANNELS) as house:
+        async with page(house) as tab:
+            (session,) = tab.confirmed
+            await tab.write("/get_started")
+            await until(lambda: len(tab.shown) == 1)
+            assert brain.asked[-1]["kind"] == "followed"
+            await tab.write("怎么查自己的信用报告")
+            await until(lambda: len(tab.shown) == 2)
+            replies = tab.shown[1]["quick_replies"]
+            assert set(replies[0]) == {"content_type", "title", "payload"}
+            async with page(house, session) as other:
+                assert other.confirmed == [session]
+                await tab.write(replies[0]["payload"])  # pressed in one tab, answered in both
+                await until(lambda: len(tab.shown) == 3 and len(other.shown) == 1)
+                assert brain.asked[-1]["payload"] == replies[0]["payload"]
+        lines = await house.lines(session, RASA)
+        assert [line.text for line in lines if line.kind is MessageKind.PAYLOAD] == [replies[0]["title"]]
+        await staff_says(house, session, "没有人在看")
+        async with page(house, session) as tab:
+            await until(lambda: tab.texts() == ["没有人在看"])
+    async with open_doors(**CHANNELS) as house:
+        await staff_says(house, session, "重启以后")
+        async with page(house, session) as tab:
+            await until(lambda: tab.texts() == ["重启以后"])
+        async with page(house, session) as tab:  # and it is shown once
+            await staff_says(house, session, "最后")
+            await until(lambda: tab.texts() == ["最后"])
+
+
+async def test_a_session_that_a_page_chose_is_replaced_and_what_cannot_be_read_harms_nobody(
+    open_doors: Open, brain: BrainServer
+) -> None:
+    async with (
+        open_doors(**CHANNELS, rate_per_minute=5) as house,
+        page(house, "me") as tab,
+        page(house, {"a": 1}) as other,
+    ):
+        assert tab.confirmed != ["me"]
+        assert len({*tab.confirmed, *other.confirmed}) == 2
+        for nonsense in (None, 7, "", ["x"], {"message": "x"}, "a\0"):
+            await tab.write(nonsense)
+        await tab.io.emit("user_uttered", "nothing")
+        await tab.io.emit("session_request", {"session_id": other.confirmed[0]})  # one page, one session
+        await tab.io.emit("no_such_event", {})
+        await tab.write("你好", session_id=other.confirmed[0], customData={"language": "en"})
+        await until(lambda: tab.shown)
+        assert [turn["text"] for turn in brain.asked] == ["你好"]
+        assert other.shown == []
+        await tab.write("长" * 51)
+        await until(lambda: len(tab.shown) == 2)
+        assert "太长" in tab.texts()[1]
+        for _ in range(5):
+            await tab.write("again", customData={"language": "en"})
+        await until(lambda: any("did not get through" in text for text in tab.texts()))
+        assert house.count("refused_total", channel=RASA, error="too_many") == 1.0
+
+
+async def test_pages_of_other_sites_and_too_many_of_one_address_are_refused(open_doors: Open) -> None:
+    async with open_doors(**CHANNELS, sockets_per_address=2, trusted_proxies="none") as house:
+        with pytest.raises(Refused):
+            async with page(house, headers={"Origin": "https://evil.example"}):
+                pass
+        async with page(house, headers={"Origin": "https://bank.example"}), page(house, headers={"Origin": house.url}):
+            third = Page(None)
+            with pytest.raises(Refused):
+                await third.io.connect(house.url, retry=False)
+        await until(lambda: house.count("sockets", channel=RASA) == 0.0)
+        async with page(house):
+            pass
+
+
+async def test_a_house_without_such_a_channel_has_no_such_address(running: Running) -> None:
+    async with running.http.get(f"{running.url}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status in (401, 404)
+
+
+async def test_only_one_channel_can_be_of_this_kind(open_doors: Open) -> None:
+    two: dict[str, Any] = {"channels": {id: {"kind": "rasa_webchat"} for id in ("one", "two")}}
+    with pytest.raises(SettingsError, match="one and two: only one"):
+        async with open_doors(**two):
+            pass

@@ -1,0 +1,248 @@
+"""Telegram through a whole house: told where to call, every update once, and fetched where nobody can call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import channels
+from channels import telegram
+from channels.telegram import SECRET_HEADER
+from core import outbox, retry
+from core.errors import LedgerBusy, SendError
+from core.model import Author, Button, ChannelId, Outbound, Rendered
+from core.tables import address
+from core.tables import outbox as outbox_table
+from door.reception import Reception
+from tests.brain_server import BrainServer
+from tests.door.bot_api import TOKEN, BotApi, Refused, bot_api
+from tests.door.conftest import Open, Running
+from tests.door.waiting import until
+
+BOT = "bot"
+PUBLIC = "https://desk.example"
+ANNA = 7788001
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "SEND_FIRST", 0.02)
+    monkeypatch.setattr(telegram, "AGAIN_AFTER", 0.02)
+
+
+@pytest.fixture
+async def api() -> AsyncGenerator[BotApi]:
+    async with bot_api() as server:
+        yield server
+
+
+def settings(api: BotApi, **more: Any) -> dict[str, Any]:
+    return {"channels": {BOT: {"kind": "telegram", "token": TOKEN, "api_url": api.url, "timeout": 2.0, **more}}}
+
+
+def message(number: int, text: str) -> dict[str, Any]:
+    return {"update_id": number, "message": content(text)}
+
+
+def content(text: str) -> dict[str, Any]:
+    who = {"id": ANNA, "is_bot": False, "first_name": "安娜", "language_code": "zh-hans"}
+    return {
+        "message_id": 5,
+        "from": who,
+        "chat": {"id": ANNA, "type": "private"},
+        "date": int(time.time()),
+        "text": text,
+    }
+
+
+def pressed(number: int, data: str, query: str = "q1") -> dict[str, Any]:
+    asked = content("您想问的是哪一个？")
+    return {
+        "update_id": number,
+        "callback_query": {"id": query, "from": asked["from"], "message": asked, "chat_instance": "-8", "data": data},
+    }
+
+
+async def deliver(house: Running, secret: str, update: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    headers = {SECRET_HEADER: secret} if secret else {}
+    async with house.http.post(f"{house.url}/c/{BOT}/in", json=update, headers=headers) as response:
+        return response.status, await response.json(content_type=None)
+
+
+async def states(house: Running) -> list[str]:
+    return await house.house.store.read(
+        lambda conn: list(conn.execute(select(outbox_table.c.state).order_by(outbox_table.c.id)).scalars())
+    )
+
+
+async def test_telegram_is_told_where_to_call_and_its_messages_are_answered(open_doors: Open, api: BotApi) -> None:
+    async with open_doors(**settings(api), public_base_url=PUBLIC) as house:
+        await until(lambda: api.webhook["url"])
+        assert api.webhook["url"] == "https://desk.example/c/bot/in"
+        assert "edited_message" in api.webhook["allowed_updates"]
+        typing = {"method": "sendChatAction", "chat_id": str(ANNA), "action": "typing"}
+        assert await deliver(house, api.secret, message(1, "你好")) == (200, typing)
+        await until(api.sent)
+        (said,) = [line for line in await house.lines(str(ANNA), BOT) if line.author is Author.BOT]
+        assert api.sent() == [said.text]
+        assert (await deliver(house, "", message(2, "混进来的")))[0] == 401
+        assert (await deliver(house, "x" * 64, message(2, "混进来的")))[0] == 401
+        # The same update three times at once is one turn and one reply.
+        answers = await asyncio.gather(*(deliver(house, api.secret, message(3, "再问")) for _ in range(3)))
+        assert [status for status, _ in answers] == [200, 200, 200]
+        await deliver(house, api.secret, message(4, "再见"))
+        await until(lambda: len(api.sent()) == 3)
+        assert [turn["text"] for turn in house.brain.asked] == ["你好", "再问", "再见"]
+
+
+async def test_a_button_whose_payload_is_too_long_for_telegram_comes_back_as_that_payload(
+    open_doors: Open, api: BotApi, brain: BrainServer
+) -> None:
+    long = Button(title="选这个", payload='/faq{"id":"F22","note":"' + "长" * 30 + '"}')
+    async with open_doors(**settings(api), public_base_url=PUBLIC) as house:
+        secret = await until(lambda: api.secret)
+        await deliver(house, secret, message(1, "你好"))
+        await until(api.sent)
+        which, now = house.conversation(str(ANNA), BOT), house.house.clock()
+        item = Rendered(text="您想问的是哪一个？", buttons=(long,))
+        await house.house.store.write(
+            lambda conn: outbox.put(conn, which, [item], cause="agent:1", author=Author.AGENT, now=now, live=False)
+        )
+        house.house.live.sends.add(which)
+        await until(lambda: len(api.sent()) == 2)
+        status, answer = await deliver(house, secret, pressed(2, long.key))
+        assert (status, answer) == (200, {"method": "answerCallbackQuery", "callback_query_id": "q1"})
+        await until(lambda: len(api.sent()) == 3)
+        assert (brain.asked[-1]["kind"], brain.asked[-1]["payload"]) == ("payload", long.payload)
+
+
+async def test_a_limit_is_waited_out_and_who_blocks_the_bot_gets_nothing_any_more(
+    open_doors: Open, api: BotApi
+) -> None:
+    async with open_doors(**settings(api), public_base_url=PUBLIC) as house:
+        secret = await until(lambda: api.secret)
+        asked = 0
+
+        def first_refused(fields: dict[str, str]) -> Refused | None:
+            nonlocal asked
+            asked += 1
+            return Refused(429, "Too Many Requests: retry after 0", retry_after=0) if asked == 1 else None
+
+        api.refuse = first_refused
+        await deliver(house, secret, message(1, "你好"))
+        await until(api.sent)
+        assert (asked, len(api.sent())) == (2, 1)
+        api.refuse = lambda fields: Refused(403, "Forbidden: bot was blocked by the user")
+        await deliver(house, secret, message(2, "还在吗"))
+
+        async def stopped() -> object:
+            return await house.house.store.read(lambda conn: conn.execute(select(address.c.stopped_at)).scalar_one())
+
+        await until(stopped)
+        assert await states(house) == ["sent", "failed"]
+
+
+async def test_a_long_answer_comes_in_parts_and_a_second_try_goes_on_where_it_ended(api: BotApi) -> None:
+    channel = channels.make(BOT, settings(api)["channels"][BOT])
+    calls = 0
+
+    def third_refused(fields: dict[str, str]) -> Refused | None:
+        nonlocal calls
+        calls += 1
+        return Refused(429, "Too Many Requests: retry after 1", retry_after=1) if calls == 3 else None
+
+    api.refuse = third_refused
+    text = "😀" * 5000  # 10,000 units
+    out = Outbound(id=1, address=str(ANNA), text=text)
+    await channel.start()
+    with pytest.raises(SendError, match="throttled"):
+        await channel.send(out)
+    await channel.send(out)
+    await channel.close()
+    assert "".join(api.sent()) == text
+    assert [len(part) for part in api.sent()] == [2048, 2048, 904]
+
+
+async def test_polling_fetches_answers_and_confirms_only_what_is_committed(
+    open_doors: Open, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.webhook = {"url": "https://elsewhere.example/"}
+    accept, tries = Reception.accept, 0
+
+    async def busy_at_first(self: Reception, *args: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            assert api.confirmed == 0
+            raise LedgerBusy
+        return await accept(self, *args)
+
+    monkeypatch.setattr(Reception, "accept", busy_at_first)
+    api.deliver(message(1, "你好"))
+    api.deliver({"update_id": 2, "message": {"message_id": 1}})  # cannot be read: kept, and in nobody's way
+    api.deliver(pressed(3, "/nothing", query="old"))
+    api.deliver(pressed(4, "/nothing", query="q4"))
+    async with open_doors(**settings(api, mode="polling"), public_base_url=PUBLIC) as house:
+        await until(lambda: api.confirmed == 5)
+        assert tries == 5
+        assert api.webhook["url"] == ""
+        assert api.waiting == []
+        await until(lambda: len(api.sent()) == 3)
+        assert house.brain.asked[0]["text"] == "你好"
+        assert [method for method in api.methods() if method not in ("getUpdates", "sendMessage")] == [
+            *("deleteWebhook", "sendChatAction", "answerCallbackQuery")
+        ]
+        api.deliver(message(9, "还在吗"))
+        await until(lambda: len(api.sent()) == 4)
+
+
+async def test_a_house_is_ready_while_telegram_cannot_be_reached(open_doors: Open) -> None:
+    away = BotApi(url="http://127.0.0.1:9")
+    async with (
+        open_doors(**settings(away), public_base_url=PUBLIC) as house,
+        house.http.get(f"{house.url}/readyz") as r,
+    ):
+        assert r.status == 200
+
+
+async def checked(api: BotApi, *, public: str = PUBLIC, **more: Any) -> list[str]:
+    module, config = channels.configured(BOT, settings(api, **more)["channels"][BOT], public)
+    return await module.check(ChannelId(BOT), config, public)  # type: ignore[attr-defined]
+
+
+async def test_the_check_says_in_words_what_is_wrong(api: BotApi) -> None:
+    ours = {"url": "https://desk.example/c/bot/in"}
+    assert await checked(api) == ["Telegram was never told where to call: start the house, which tells it"]
+    api.webhook = {"url": "https://other.example/x"}
+    assert await checked(api) == ["Telegram calls other.example: start the house, which tells it"]
+    assert await checked(api, mode="polling") == [
+        "Telegram calls other.example: the house ends that as soon as it polls"
+    ]
+    api.webhook = ours
+    assert await checked(api) == []
+    api.webhook = ours | {"last_error_date": 1_795_233_600, "last_error_message": "Connection timed out"}
+    assert await checked(api) == [
+        "Telegram could not deliver, the last time at 2026-11-21 04:00:00+00:00: Connection timed out"
+    ]
+    assert await checked(api, public="") == ["the house has no public address: set QIANTAI_PUBLIC_BASE_URL"]
+    other = "1" + TOKEN[1:-1] + "x"
+    assert await checked(api, token=other) == ["token: Telegram does not know this bot"]
+    assert (await checked(BotApi(url="http://127.0.0.1:9")))[0].startswith("api_url: server_down: no connection")
+
+
+def test_every_sample_is_taken(api: BotApi) -> None:
+    module, config = channels.configured(BOT, settings(api)["channels"][BOT])
+    channel = channels.make(BOT, settings(api)["channels"][BOT])
+    made = module.samples(ChannelId(BOT), config, channels.utc_now())  # type: ignore[attr-defined]
+    events = {label: channel.parse(request).events for label, request in made.items()}
+    assert {label: type(event).__name__ for label, (event,) in events.items()} == {
+        "text": "Inbound",
+        "attachment": "Inbound",
+        "unsubscribe": "Stopped",
+        "follow": "Inbound",
+    }

@@ -1,0 +1,120 @@
+"""Followers write, and the answer is in the reply to the platform's delivery: one, in time, or none at all.
+
+A second of the platform takes a tenth of one here, and so do the house's times for it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from core.tables import outbox
+from door import sender
+from tests.brain_server import say
+from tests.door.waiting import until
+from tests.wechat.conftest import PACE, Account, Desk
+from tests.wechat.platform import OUT_OF_ORDER
+
+PARKED = "没能答上来"
+
+
+@pytest.mark.parametrize("mode", ["plain", "encrypted"])
+async def test_a_quick_answer_is_in_the_first_reply(account: Account, mode: str) -> None:
+    async with account(mode, answer="passive") as desk:
+        answer = await desk.hears(desk.platform.text("你好"))
+        assert answer
+        assert answer != OUT_OF_ORDER
+        assert desk.platform.attempts == 1
+        assert await desk.ended("sent")
+        assert desk.platform.fetches == 0  # nothing was sent otherwise
+
+
+async def test_an_answer_that_takes_longer_is_in_the_reply_to_a_later_delivery(passive: Desk) -> None:
+    passive.running.brain.hang()
+    asyncio.get_running_loop().call_later(7 * PACE, passive.running.brain.wake)
+    answer = await passive.hears(passive.platform.text("你好"))
+    assert PARKED not in answer
+    assert passive.platform.attempts == 2
+    assert passive.platform.follower("anna").shown == [answer]
+    assert await passive.turns() == [("text", "done")]
+    assert await passive.ended("sent")
+
+
+async def test_with_the_brain_stopped_the_third_reply_says_that_the_message_is_parked(passive: Desk) -> None:
+    passive.running.brain.hang()
+    answer = await passive.hears(passive.platform.text("你好"))
+    assert PARKED in answer
+    assert passive.platform.attempts == 3
+    assert await passive.turns() == [("text", "parked")]
+    assert await passive.ended("sent")
+    assert "turn_parked" in await passive.alarms()
+    passive.running.brain.wake()
+    await until(lambda: len(passive.running.brain.asked) >= 1)
+    assert await passive.ended("sent")  # what the brain says now reaches nobody, so it is not said
+
+
+async def test_deliveries_that_overlap_bring_exactly_one_answer(passive: Desk) -> None:
+    passive.running.brain.hang()
+    xml = passive.platform.text("你好")
+    several = [asyncio.create_task(passive.platform.post(passive.running.http, xml)) for _ in range(3)]
+    await passive.running.brain.was_asked.wait()
+    passive.running.brain.wake()
+    bodies = [body for _, body in await asyncio.gather(*several)]
+    assert sorted(bool(passive.platform.read(body)) for body in bodies) == [False, False, True]
+    assert bodies.count("success") == 2
+    status, again = await passive.platform.post(passive.running.http, xml)  # after the answer was written
+    assert (status, again) == (200, "success")
+    assert len(passive.running.brain.asked) == 1
+
+
+async def test_an_answer_that_a_house_died_over_is_unknown_and_never_written_again(passive: Desk) -> None:
+    passive.running.brain.hang()
+    xml = passive.platform.text("你好")
+    with pytest.raises(TimeoutError):
+        await passive.platform.post(passive.running.http, xml)
+    passive.running.brain.wake()
+    await until(lambda: _last(passive, "ready"))
+    await passive.running.house.store.write(lambda conn: conn.execute(update(outbox).values(state="sending")) and None)
+    assert await passive.platform.post(passive.running.http, xml) == (200, "success")
+    assert await passive.ended("unknown")
+    assert "send_unknown" in await passive.alarms()
+
+
+async def test_an_answer_that_nobody_came_back_for_ends_visibly(passive: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "PASSIVE_FOR", timedelta(0))
+    passive.running.brain.hang()
+    with pytest.raises(TimeoutError):
+        await passive.platform.post(passive.running.http, passive.platform.text("你好"))
+    passive.running.brain.wake()
+    assert await passive.ended("failed")
+    assert "undeliverable" in (await passive.alarms())["send_failed"]
+
+
+async def test_choices_are_numbered_and_a_number_is_a_choice(passive: Desk) -> None:
+    passive.running.brain.answer = lambda turn: say("followed")
+    answer = await passive.hears(passive.platform.text("你好"))
+    assert "\n1. " in answer
+    await passive.hears(passive.platform.text("1"))
+    assert passive.running.brain.asked[-1]["payload"].startswith("/")
+
+
+async def test_a_greeting_answers_a_subscription_and_an_address_opened_is_not_answered(passive: Desk) -> None:
+    assert await passive.hears(passive.platform.event("subscribe")) not in ("", OUT_OF_ORDER)
+    assert await passive.hears(passive.platform.event("VIEW", "https://a.example")) == ""
+
+
+async def test_a_message_of_a_kind_that_is_not_read_is_answered_too(passive: Desk) -> None:
+    assert await passive.hears(passive.platform.message("note", "")) not in ("", OUT_OF_ORDER)
+
+
+async def test_a_word_that_no_reply_can_carry_ends_visibly(passive: Desk) -> None:
+    await passive.hears(passive.platform.text("你好"))
+    await passive.say("工作人员在这里")
+    await until(lambda: _last(passive, "failed"))
+    assert "undeliverable" in (await passive.alarms())["send_failed"]
+
+
+async def _last(desk: Desk, state: str) -> bool:
+    return (await desk.replies())[-1:] == [state]
