@@ -26,22 +26,23 @@ _COMMA = re.compile(r"[,，、]\s*")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _GOOD = r"(?:就|也|都)?(?:行|好|可以|成|中)?(?:了|吧|啦|的|嘛)?"
 _FINE = r"(?: (?:is|are|will|would|works?|please|fine|ok|okay|good|do|again|as before|you have|then))*"
-# "This WeChat", "the same number": only a channel that has it knows which.
+# "This WeChat", "the same number": only a channel that has it knows which. What is repeated with * can be read in one
+# way only: pieces of which two make a third would take time with two to the power of the message's length.
 _SAME_WECHAT = re.compile(
-    rf"(?:你?们?|就|请|可以|直接|还是|都|也|用|加|发|打|找|联系|通过|我|的|这个|这|本|当前|现在|同一个|那个)*微信号?"
+    rf"(?:你们?|就|请|可以|直接|还是|都|也|用|加|发|打|找|联系|通过|我|的|这个|这|本|当前|现在|同一个|那个)*微信号?"
     rf"(?:上|里)?(?:联系|回复|找|告诉|加|发给?)?我?{_GOOD}|"
     rf"(?:please|just|you can|use|on|via|by|add|reach me|contact me|with|through|this|my|the|same|me| )*"
     rf"(?:wechat|weixin)(?: account| id| number)?{_FINE}"
 )
 _SAME_NUMBER = re.compile(
-    rf"(?:你?们?|就|请|可以|直接|还是|都|也|用|打|拨|发|我|的|这个|这|那个|本|同一个|一样|来电|刚才|刚刚|之前|以前|上次|原来|现在|当前|留过)*"
+    rf"(?:你们?|就|请|可以|直接|还是|都|也|用|打|拨|发|我|的|这个|这|那个|本|同一个|一样|来电|刚才|刚刚|之前|以前|上次|原来|现在|当前|留过)*"
     rf"(?:手机号码?|电话号码?|号码?|手机|电话|号儿)(?:联系|回复|找|打给?)?我?{_GOOD}|"
     rf"(?:please|just|you can|use|on|via|by|call me|call|text me|text|reach me|it's|its|the|this|that|my|same|old|as|"
     rf"before|previous|usual|current|one|i'm|texting|from| )*(?:number|phone|mobile|cell){_FINE}"
 )
 _REFUSED = re.compile(
     r"(?:算[了咧啦]|我|就|还是|真的?|也|可以|能)*(?:不想|不愿意?|不要|不能|不方便|不便|不肯|没法|不|别)"
-    r"(?:再|给|留下?|说|透露|告诉|提供|写|填|你们?|我的|电话|手机号?码?|号码|邮箱|微信号?|联系方式|信息|任何|的)*(?:行吗|可以吗|吗|行不行|吧|啊|呢)?|"
+    r"(?:再|给|留下?|说|透露|告诉|提供|写|填|你们?|我的|电话|手机|号码?|邮箱|微信|联系方式|信息|任何|的)*(?:行吗|可以吗|吗|行不行|吧|啊|呢)?|"
     r"(?:我|这个|都)*(?:没有?|莫得|没得|冇)(?:手机号?|电话|邮箱|微信|联系方式)?(?:啊|呢|的)?|(?:我想)?(?:保密|匿名)(?:可以吗|行吗)?|无|"
     r"(?:sorry )?(?:no|nope|none|no thanks|no thank you|nothing)|(?:i|i'd|i would|id)? ?(?:rather|prefer) not\b.*|"
     r"(?:i )?(?:don't|do not|dont|won't|will not|can't|cannot) (?:want|wish|like|have|feel|give|share|leave|tell)\b.*|"

@@ -18,15 +18,16 @@ _LETTERS = re.compile(r"[a-zA-Zａ-ｚＡ-Ｚ]+")
 _SHARED = frozenset({"ok", "okay", "td", "t", "n", "y", "app", "atm", "pos", "id", "sms", "vip", "qq", "pin", "bye"})
 # Words that names of products are not made of: one of them is enough to tell English from Chinese with a name in it.
 _ENGLISH_WORDS = """
-    a about account accounts address agent am amount an and any are ask at back balance bank be because borrow but by
-    call can cancel card cards cash change charge charged chat check chinese close closed code complain complaint
-    contact could credit debit deposit did do does doing done don't english expired fee fees file for forgot fraud from
-    full get give go good got had has have he hello help her here hey hi him his history hotline how human i if in
-    insurance interest is it know last leave lend limit list loan loans lost make manager may me menu message money
-    morning much my need new next no not number of off on one online open operator or other our out over password
-    payment people person phone please policy questions rate real record refund report rights say scam score send
-    service she should sorry start status still stolen stop talk tell thank thanks that the their them there they this
-    time to transfer unsubscribe up us use wait want was we were what when where which who why will with wrong yes you
+    a about account accounts address agent am amount an and any are ask at back balance bank be because borrow but
+    by call can cancel card cards cash change charge charged chat check chinese close closed code complain complaint
+    contact could credit debit declined deduction deposit did disputed do does doing don't done english expired
+    failed fee fees file for forgot fraud from frozen full get give go good got had has have he hello help her here
+    hey hi him his history hotline hours how human i if in insurance interest is it know last leave lend limit list
+    loan loans lost make manager may me menu merchant message money morning much my need new next no not number of
+    off on one online open opening operator or other our out over password payment people person phone please policy
+    product questions rate real record refund report rights say scam score send service she should sorry start
+    status still stolen stop talk tell thank thanks that the their them there they this time to transaction transfer
+    unauthorized unsubscribe up us use wait want was we were what when where which who why will with wrong yes you
     your
 """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
@@ -35,19 +36,18 @@ _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _OTHERS_WORDS = """
     aber abrir adalah aduan akan akaun anda apa apakah aprire aqui argent auch auf aux avec avez ayuda bagaimana
     bancaire bancaria banque bekomme belum berapa beschweren bisa bitte bloqueo boleh bonjour brauche buat buka
-    cajero cara cartao cette chcialbym chuyen clave cobro combien como compte conta conto coute credito cua
-    cual cuando cuanto cuenta dapat das deja dem dengan denuncia der des deux dich dien dimana dinero dinheiro
-    ditipu dois donde duoc een ein eine einen entiendo eroeffnen est et etre euch faire faut fuer geld giup
-    gracias guten habe haben hacer harus hat hatte het hilang hilfe hoe hola ich ihr il ingin ini ist itu jai je
-    jest kami kann kapan karena karte kartu kein keine kenapa kepada kerana ket khoan khong kita klacht konto kostet
-    lagi lam les leur lewat macam mais mana mau mein meine meinem meiner membuka menunggu merci merde mes meu mia
-    mich mijn minha mio mis mit moechte moje mon mot muon muy nach nak necesito ngan ngay nhan nicht niet noch nous
-    nur nya obrigado oder pagar para pas perdi perdido perdu pero perso peux phai plainte por pour pourquoi preciso
-    presentar puedo puis qua que quel quelle quelles quels quero quien quiero quoi rakyat rapidement rekening
-    repondre respuesta rien robaron saldo saya sehr sejak sem semua sich sind sono sudah suis supaya tarjeta telah
-    telefono telepon tengo thi thoai tidak tiempo tien todo toi tolong toujours tren tres trouver uang ueber uma una
-    und une uno untuk verloren vien voce voi vorrei vos votre voudrais vous wann warum wenn werden wie wieder wir
-    wurde zurueck
+    cajero cara cartao cette chcialbym chuyen clave cobro combien como compte conta conto coute credito cua cual
+    cuando cuanto cuenta dapat das deja dem dengan denuncia der des deux dich dien dimana dinero dinheiro ditipu
+    dois donde duoc een ein eine einen entiendo eroeffnen etre euch faire faut fuer geld giup gracias guten habe
+    haben hacer harus hat hatte het hilang hilfe hoe hola ich ihr il ingin ini ist itu jai je jest kami kann kapan
+    karena karte kartu kein keine kenapa kepada kerana ket khoan khong kita klacht konto kostet lagi leur lewat
+    macam mais mau mein meine meinem meiner membuka menunggu merci merde mes meu mich mijn minha mio mit moechte
+    moje mot muon muy nach nak necesito ngan ngay nhan nicht niet noch nous nur nya obrigado oder pagar para pas
+    perdi perdido perdu pero perso peux phai plainte por pour pourquoi preciso presentar puedo puis qua quel quelle
+    quelles quels quero quien quiero quoi rakyat rapidement rekening repondre respuesta rien robaron saldo saya sehr
+    sejak sem semua sich sind sono sudah suis supaya tarjeta telah telefono telepon tengo thi thoai tidak tiempo
+    tien todo toi tolong toujours tren tres trouver uang ueber uma una und une uno untuk verloren vien voce voi
+    vorrei vos votre voudrais vous wann warum wenn werden wie wieder wir wurde zurueck
 """
 _OTHERS = frozenset(_OTHERS_WORDS.split())
 _THEIRS_TOO = "a am an as bank come do hat he in me no on per so was will"  # English words that others have as well

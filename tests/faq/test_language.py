@@ -107,6 +107,16 @@ def test_small_words_tell_a_third_language_without_its_marks(text: str) -> None:
 
 
 NAMES_IN_ENGLISH = [
+    "wo que ren le",
+    "que ren zhi fu",
+    "wo bu que ding",
+    "unauthorized deduction Mon",
+    "mon tue wed",
+    "10am EST opening hours",
+    "Mis-sold wealth product",
+    "Lisa Lam frozen",
+    "Paypal transaction via Mia",
+    "wallet topup failed et cetera",
     "my name is Maria de la Cruz and my card was stolen",
     "I paid at Carrefour and La Poste",
     "Deutsche Bank charged me",
