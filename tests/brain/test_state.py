@@ -128,7 +128,7 @@ def test_a_form_that_was_renamed_is_dropped_and_told_once(brain: Child) -> None:
 
 def test_a_filled_slot_that_was_renamed_is_asked_for_again_and_told_once(brain: Child) -> None:
     state = with_name(in_the_form(brain), "message_text", "message_words")
-    answer = brain.turn("我想说的是另外一件事", state=state)
+    answer = brain.turn("蓝色的那个", state=state)
     assert said(answer) == ["afresh", "leave_message.invalid_contact", "leave_message.ask_text"]
     answer = brain.turn("银行多扣了我二十元年费", state=answer["state"])
     assert said(answer) == ["leave_message.ask_contact"]
