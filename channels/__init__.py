@@ -14,7 +14,8 @@ and, where it can, two more for `./qiantai channels check` and `./qiantai channe
         # label → a delivery as the platform would sign it now: "text" first, then "attachment", "unsubscribe" and
         # what else the kind has. Ids come from `now`, so that a later run is no repetition of an earlier one.
 
-A Config with a field `public_url: str` is given the house's public address there, unless it names its own.
+A Config with a field `public_url: str` is given the house's public address there, unless it names its own. A channel
+whose Config has a field `allow` judges who calls: its `WebhookRequest.remote` is whom the trusted proxies name.
 
 There is no list to edit: the file makes the kind, `tests/channels/<kind>_cases.py` makes it complete.
 This module imports no kind and none of the shared helpers (`_http`, `_text`), so kinds never meet through it.

@@ -33,6 +33,7 @@ def _are_networks(value: str) -> str:
 
 
 PathSecret = Annotated[SecretStr, AfterValidator(_in_an_address)]
+# For a field named `allow`: by that name the door knows that the caller behind a trusted proxy is wanted.
 Networks = Annotated[str, AfterValidator(_are_networks)]
 
 

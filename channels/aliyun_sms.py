@@ -10,7 +10,7 @@ stand for a signature. It brings a list again, after 1, 5 and 10 minutes, until 
 Out: SendSms, signed with ACS3-HMAC-SHA256, one call and one short message for each reply. No free text goes through: a
 parameter of the template carries what of the reply fits, and the template's own words say where to read on. Aliyun does
 not know a message again that it has, so one that may have got through is not repeated; its report says what became of
-it, under our own id.
+it, under our channel's id and our own. Other applications of the account share the reports: theirs are not ours.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels import Ack, BaseConfig, Clock, CutOff, Kept, Parsed, WebhookRequest
 from channels._address import address_problems, connection_problem
+from channels._batch import read_batch
 from channels._callers import ANYWHERE, Callers, Networks, PathSecret
 from channels._http import Answer, Client, failure, url_problem
 from channels._template import LINK, filled, link_to, problem, short
-from channels._text import read_objects, unstorable
-from core.errors import Malformed, NotFound, SendError, Unsupported
+from core.errors import Malformed, NotFound, SendError
 from core.model import Capabilities, ChannelId, DeliveryState, Event, Inbound, Outbound, Receipt, Sent, Stopped
 
 VERSION = "2017-05-25"
@@ -53,12 +54,11 @@ _ERRORS = {
     "Throttling.User": ("throttled", True),
     "Throttling.Api": ("throttled", True),
     "isv.BUSINESS_LIMIT_CONTROL": ("recipient_limit", True),  # 1 in a minute, 5 in an hour, 10 in a day by default
-    "isp.SYSTEM_ERROR": ("server_down", True),
-    "isp.GATEWAY_ERROR": ("server_down", True),
-    "InternalError": ("server_down", True),
     "ServiceUnavailable": ("server_down", True),
     "isv.MOBILE_NUMBER_ILLEGAL": ("invalid_number", False),
 }
+# Said after the message may have gone on to the carrier.
+_MAY_HAVE_SENT = frozenset({"isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR", "InternalError"})
 RECIPIENT_REST = 60.0  # seconds until a number that got too many is tried again
 # What a report says of a number that is on a black list, as after an unsubscription.
 _STOPPED = frozenset({"MOBILE_IN_BLACK", "USER_REJECT"})
@@ -135,6 +135,7 @@ class AliyunSms:
         self._callers = Callers(config.secret, config.allow)
         self._clock = clock
         self._http = Client()
+        self._readers = {"up": _message, "report": partial(_report, channel_id)}
 
     def __repr__(self) -> str:
         return f"AliyunSms({self.id!r})"
@@ -142,21 +143,11 @@ class AliyunSms:
     # ---- in ----
 
     def parse(self, request: WebhookRequest) -> Parsed:
-        reader = _READERS.get(request.path.rpartition("/")[2]) if request.method == "POST" else None
+        reader = self._readers.get(request.path.rpartition("/")[2]) if request.method == "POST" else None
         if reader is None:
             raise NotFound
         self._callers.verify(request)
-        items = read_objects(request.body)
-        if why := unstorable(items):
-            raise Malformed(why)
-        events: list[Event] = []
-        kept: list[Kept] = []
-        for item in items:
-            try:
-                events += reader(item)
-            except Unsupported as e:
-                kept.append(Kept(reason=e.detail, raw=item, sender=_phone(item), external_id=_sequence_id(item)))
-        return Parsed(events=tuple(events), kept=tuple(kept), ack=_ACK)
+        return read_batch(request.body, reader, _ACK)
 
     # ---- out ----
 
@@ -172,7 +163,7 @@ class AliyunSms:
             "SignName": config.sign_name,
             "TemplateCode": config.template_code,
             "TemplateParam": json.dumps(values, ensure_ascii=False, separators=(",", ":")),
-            "OutId": str(message.id),
+            "OutId": f"{self.id}-{message.id}",  # 256 characters at most; ours have 51
         }
         answer = await self._http.post(
             f"{config.api_url}/?{canonical_query(query)}",
@@ -207,29 +198,38 @@ def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> AliyunSms
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
-def _message(item: dict[str, Any]) -> tuple[Event, ...]:
+def _message(item: dict[str, Any]) -> tuple[Event | Kept, ...]:
     sender, external_id, text = _phone(item), _sequence_id(item), item.get("content")
     if not isinstance(text, str):
         raise Malformed("content: a text")
     if not text.strip():
-        raise Unsupported("a message without a text")
+        return (Kept(reason="a message without a text", raw=item, sender=sender, external_id=external_id),)
     return (Inbound(sender=sender, external_id=external_id, text=text),)
 
 
-def _report(item: dict[str, Any]) -> tuple[Event, ...]:
-    delivered, our_id, external_id = item.get("success"), item.get("out_id", ""), item.get("biz_id", "")
+def _report(channel_id: ChannelId, item: dict[str, Any]) -> tuple[Event, ...]:
+    delivered, out_id, external_id = item.get("success"), _id(item, "out_id"), _id(item, "biz_id")
     if not isinstance(delivered, bool):
         raise Malformed("success: true or false")
-    if not (isinstance(our_id, str) and isinstance(external_id, str) and (our_id or external_id)):
+    if not (out_id or external_id):
         raise Malformed("out_id, biz_id: which message it is about")
+    whose, _, our_id = out_id.rpartition("-")
     code = _shown(item.get("err_code"))
     receipt = Receipt(
-        outbox_id=int(our_id) if _OUR_ID.fullmatch(our_id) else None,
+        outbox_id=int(our_id) if whose == channel_id and _OUR_ID.fullmatch(our_id) else None,
         external_id=external_id[:NAME_MAX],
         state=DeliveryState.DELIVERED if delivered else DeliveryState.FAILED,
         detail="" if delivered else code,
     )
     return (receipt, Stopped(sender=_phone(item))) if code in _STOPPED and not delivered else (receipt,)
+
+
+def _id(item: dict[str, Any], name: str) -> str:
+    """An id that may be missing or null, "" then."""
+    value = item.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Malformed(f"{name}: a text")
+    return value or ""
 
 
 def _sequence_id(item: dict[str, Any]) -> str:
@@ -253,9 +253,6 @@ def _shown(code: object) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else "no code"
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], tuple[Event, ...]]] = {"up": _message, "report": _report}
-
-
 # ---- writing --------------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +260,8 @@ def _judge(answer: Answer) -> str:
     """Aliyun's id of a message that it took; a failure is told by its code, whatever the HTTP status."""
     said = answer.object()
     code = said.get("Code")
+    if isinstance(code, str) and code in _MAY_HAVE_SENT:
+        raise CutOff("server_down", f"HTTP {answer.status}: {code}", retryable=True)
     if isinstance(code, str) and code in _ERRORS:
         name, retryable = _ERRORS[code]
         rest = RECIPIENT_REST if name == "recipient_limit" else None
@@ -302,6 +301,6 @@ def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[st
         "success": True,
         "err_code": "DELIVERED",
         "biz_id": f"sample-{run}",
-        "out_id": "999999999999",
+        "out_id": f"{channel_id}-999999999999",
     }
     return {"text": says(1, "怎么查自己的信用报告"), "unsubscribe": says(2, "TD"), "report": post("report", report)}

@@ -35,7 +35,7 @@ from channels._http import url_problem
 from channels._parts import PartsTaken
 from channels._telegram_api import Wire, judged
 from channels._text import fit, read_object, split, unstorable
-from core.errors import BadSignature, Malformed, NotFound, QiantaiError, SendError, WrongType
+from core.errors import BadSignature, Malformed, NotFound, QiantaiError, SendError, TooMany, WrongType
 from core.model import Attachment, Capabilities, ChannelId, Event, Inbound, MessageKind, Outbound, Sent, Stopped
 
 log = structlog.get_logger()
@@ -168,15 +168,17 @@ class Telegram:
         return cast("list[dict[str, Any]]", found)
 
     async def _hand_in(self, raw: dict[str, Any], take: Take) -> None:
-        """Has one update committed, however long that takes; one that is refused for good is passed over."""
+        """Has one update committed, however long that takes; one that is refused for good is passed over, and so is
+        one of a sender above the rate: everybody else would wait behind it."""
         while True:
             try:
                 parsed = read_update(raw)
                 await take(parsed)
                 break
             except QiantaiError as e:
-                log.warning("telegram_update_refused", channel=self.id, error=e.code, again=e.retryable)
-                if not e.retryable:
+                again = e.retryable and not isinstance(e, TooMany)
+                log.warning("telegram_update_refused", channel=self.id, error=e.code, again=again)
+                if not again:
                     return
                 await asyncio.sleep(AGAIN_AFTER)
         if call := json.loads(parsed.ack.body or b"{}"):
@@ -252,8 +254,9 @@ def _read(update: Update, raw: dict[str, Any]) -> Parsed:
     if update.message:
         return _message(update.message, raw) if update.message.chat.type == "private" else Parsed(ack=Ack())
     if update.edited_message:
-        private = update.edited_message.chat.type == "private"
-        return _kept("an edited message", raw) if private else Parsed(ack=Ack())
+        chat = update.edited_message.chat
+        sender = _sender(chat.id)
+        return _kept("an edited message", raw, sender=sender) if chat.type == "private" else Parsed(ack=Ack())
     if (change := update.my_chat_member) is not None:
         gone = change.chat.type == "private" and change.new_chat_member.status == "kicked"
         return Parsed(events=(Stopped(sender=_sender(change.chat.id)),) if gone else (), ack=Ack())
@@ -281,26 +284,26 @@ def _pressed(query: CallbackQuery, raw: dict[str, Any]) -> Parsed:
 def _message(message: Message, raw: dict[str, Any]) -> Parsed:
     """One message of a private chat."""
     text = _text(message.text) or _text(message.caption)
+    first, *more = split(text, TEXT_IN)
     base = Inbound(
         sender=_sender(message.chat.id),
         external_id=str(raw["update_id"]),
-        text=text,
+        text=first,
         language=_language(message.from_user.language_code if message.from_user else None),
     )
+    rest = tuple(replace(base, external_id=f"{base.external_id}-{n}", text=t) for n, t in enumerate(more, 2))
     events: tuple[Event, ...]
     if begun := _START.fullmatch(text):
         # Once a minute however often it is pressed: it is greeted, and not counted as something they wrote.
         minute = f"start-{message.date:%Y%m%d%H%M}"
         events = (replace(base, external_id=minute, kind=MessageKind.FOLLOWED, text="", raw={"start": begun[1] or ""}),)
     elif files := _files(raw["message"]):
-        events = (replace(base, kind=MessageKind.ATTACHMENT, attachments=files),)
+        events = (replace(base, kind=MessageKind.ATTACHMENT, attachments=files), *rest)
     elif message.location:
         place = {"latitude": message.location.latitude, "longitude": message.location.longitude}
         events = (replace(base, kind=MessageKind.LOCATION, raw=place),)
     elif text.strip():
-        first, *more = split(text, TEXT_IN)
-        rest = tuple(replace(base, external_id=f"{base.external_id}-{n}", text=t) for n, t in enumerate(more, 2))
-        events = (replace(base, text=first), *rest)
+        events = (base, *rest)
     elif kind := next((name for name in _SHOWN if raw["message"].get(name)), ""):
         return _kept(f"a message with a {kind}", raw, sender=base.sender, external_id=base.external_id)
     else:

@@ -25,14 +25,15 @@ from typing import Any, ClassVar, cast
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels import Ack, BaseConfig, Clock, CutOff, Kept, Parsed, WebhookRequest
 from channels._address import address_problems, connection_problem
+from channels._batch import read_batch
 from channels._callers import ANYWHERE, Callers, Networks, PathSecret
 from channels._http import Answer, Client, failure, url_problem
 from channels._template import LINK, TEXT, filled, link_to, problem, short
-from channels._text import read_object, read_objects, unstorable
-from core.errors import Malformed, NotFound, SendError, Unsupported
-from core.model import Capabilities, ChannelId, DeliveryState, Event, Inbound, Outbound, Receipt, Sent
+from channels._text import read_object, unstorable
+from core.errors import Malformed, NotFound, SendError
+from core.model import Capabilities, ChannelId, DeliveryState, Inbound, Outbound, Receipt, Sent
 
 VERSION = "2021-01-11"
 ALGORITHM = "TC3-HMAC-SHA256"
@@ -58,6 +59,17 @@ _ERRORS = {
     "FailedOperation.PhoneNumberInBlacklist": ("contact_stopped", False),
     "InvalidParameterValue.IncorrectPhoneNumber": ("invalid_number", False),
 }
+# What begins with InternalError is said after the message may have gone on to the carrier, but for these.
+_SURELY_NOT_SENT = frozenset(
+    f"InternalError.{why}"
+    for why in (
+        "JsonParseFail",
+        "RequestTimeException",
+        "RestApiInterfaceNotExist",
+        "SigFieldMissing",
+        "SigVerificationFail",
+    )
+)
 RECIPIENT_REST = 30.0  # seconds until a number that got too many is tried again
 
 
@@ -207,28 +219,18 @@ def _message(body: bytes) -> Parsed:
 
 
 def _reports(body: bytes) -> Parsed:
-    items = read_objects(body)
-    if why := unstorable(items):
-        raise Malformed(why)
-    events: list[Event] = []
-    kept: list[Kept] = []
-    for item in items:
-        try:
-            events.append(_receipt(item))
-        except Unsupported as e:
-            kept.append(Kept(reason=e.detail, raw=item))
-    return Parsed(events=tuple(events), kept=tuple(kept), ack=_ACK)
+    return read_batch(body, _receipt, _ACK)
 
 
-def _receipt(item: dict[str, Any]) -> Receipt:
+def _receipt(item: dict[str, Any]) -> tuple[Receipt | Kept]:
     external_id, said = _text(item, "sid"), _text(item, "report_status")
     if not external_id or len(external_id) > NAME_MAX:
         raise Malformed("sid: which message it is about")
     if said not in ("SUCCESS", "FAIL"):
-        raise Unsupported("a status that is neither SUCCESS nor FAIL")
+        return (Kept(reason="a status that is neither SUCCESS nor FAIL", raw=item),)
     state = DeliveryState.DELIVERED if said == "SUCCESS" else DeliveryState.FAILED
     detail = "" if said == "SUCCESS" else _shown(item.get("errmsg"))
-    return Receipt(outbox_id=None, external_id=external_id, state=state, detail=detail)
+    return (Receipt(outbox_id=None, external_id=external_id, state=state, detail=detail),)
 
 
 def _number(raw: dict[str, Any]) -> str:
@@ -263,8 +265,11 @@ def _judge(answer: Answer) -> str:
     statuses = said.get("SendStatusSet")
     status = _object(cast(list[Any], statuses)[0]) if isinstance(statuses, list) and statuses else {}
     code = _object(said.get("Error")).get("Code") or status.get("Code")
-    if isinstance(code, str) and (code in _ERRORS or code.startswith("InternalError")):
-        name, retryable = _ERRORS.get(code, ("server_down", True))
+    if isinstance(code, str) and code.startswith("InternalError"):
+        how = SendError if code in _SURELY_NOT_SENT else CutOff
+        raise how("server_down", f"HTTP {answer.status}: {code}", retryable=True)
+    if isinstance(code, str) and code in _ERRORS:
+        name, retryable = _ERRORS[code]
         rest = RECIPIENT_REST if retryable and name == "recipient_limit" else None
         raise SendError(name, f"HTTP {answer.status}: {code}", retryable=retryable, retry_after=rest)
     error = failure(answer)

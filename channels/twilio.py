@@ -284,7 +284,7 @@ def _report(fields: dict[str, str], outbox_id: int, *, is_last: bool) -> tuple[E
         raise Unsupported("a status that we do not know")
     state = _STATES[said]
     if not is_last and state is not DeliveryState.FAILED:
-        state = DeliveryState.SENT  # the message is delivered when its last part is, and failed when any part is
+        return ()  # the message is sent and delivered when its last part is, and failed when any part is
     detail = (f"{said}: {code}" if code else said) if state is DeliveryState.FAILED else ""
     receipt = Receipt(
         outbox_id=outbox_id, external_id=fields.get("MessageSid", "")[:NAME_MAX], state=state, detail=detail

@@ -226,21 +226,22 @@ class Wechat:
     async def send(self, message: Outbound) -> Sent:
         if self._passive:
             raise SendError("undeliverable", "this account answers only in the reply to a message", retryable=False)
-        parts = _parts(message, menus=self._menus)
-        self._allow(message, len(parts) - self._taken.of(message.id))
-        for _, part in self._taken.rest(message.id, parts):
-            await self._say(message.address, part)
-        return Sent()
-
-    async def _say(self, address: str, part: Part) -> None:
+        menus = self._menus
         try:
-            await self._api.call("/cgi-bin/message/custom/send", _body(address, part))
+            await self._say(message, menus=menus)
         except Refused as e:
-            if e.errcode != NO_MENUS or not part.buttons:
+            if e.errcode != NO_MENUS or not (menus and message.buttons):
                 raise
             self._menus = False
-            plain = Part(text=numbered(part.text, part.buttons))
-            await self._api.call("/cgi-bin/message/custom/send", _body(address, plain))
+            await self._say(message, menus=False)  # its first parts are the same, and not sent again
+        return Sent()
+
+    async def _say(self, message: Outbound, *, menus: bool) -> None:
+        """Sends the parts that the platform has not taken yet; with its choices as a list there may be one more."""
+        parts = _parts(message, menus=menus)
+        self._allow(message, len(parts) - self._taken.of(message.id))
+        for _, part in self._taken.rest(message.id, parts):
+            await self._api.call("/cgi-bin/message/custom/send", _body(message.address, part))
 
     def _allow(self, message: Outbound, parts: int) -> None:
         """SendError where the platform would refuse it anyway, counted from what the ledger knows."""

@@ -80,7 +80,7 @@ class Inbox:
         `kind` is the channel's kind. A second delivery (same channel, sender and external id) changes nothing and
         gives the first one's place.
         """
-        if len(inbound.text) > self._max_text or len(inbound.payload) > self._max_text:
+        if self.too_long(inbound):
             raise TooLarge(f"a message has at most {self._max_text} characters")
         row = self._row(channel, kind, inbound, now)
         known = row.conversation in self._known
@@ -98,6 +98,10 @@ class Inbox:
             self._known.clear()
         self._known.add(row.conversation)
         return accepted
+
+    def too_long(self, inbound: Inbound) -> bool:
+        """Whether `accept` would refuse it for its length."""
+        return len(inbound.text) > self._max_text or len(inbound.payload) > self._max_text
 
     async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime, sender: str = "") -> None:
         """Keeps a request that is the platform's but no message we handle, masked, the conversation for `sender`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
 
 from core import alarm
 from core.inbox import next_seq
@@ -237,11 +237,12 @@ _TAKE_BACK = (
 _MARK = update(outbox).where(outbox.c.id == bindparam("i"))
 _SENDING = _MARK.values(state="sending")
 _UNDER_WAY = _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"]))
-_SENT = _UNDER_WAY.values(
-    state=DeliveryState.SENT.value,
-    error="",
-    external_id=bindparam("external"),
-    sent_at=bindparam("now", type_=outbox.c.sent_at.type),
+_now = bindparam("now", type_=outbox.c.sent_at.type)
+_SENT = _UNDER_WAY.values(state=DeliveryState.SENT.value, error="", external_id=bindparam("external"), sent_at=_now)
+# Of a row that a receipt has moved on already: only what the receipt did not know.
+_COMPLETED = _MARK.values(
+    external_id=func.coalesce(func.nullif(outbox.c.external_id, ""), bindparam("external")),
+    sent_at=func.coalesce(outbox.c.sent_at, _now),
 )
 
 
@@ -336,7 +337,9 @@ def settle(
     """
     # A receipt may have come before the answer to our call: states only move forward.
     if outcome.state is DeliveryState.SENT:
-        conn.execute(_SENT, {"i": held.parcel.id, "external": outcome.external_id, "now": now})
+        taken = {"i": held.parcel.id, "external": outcome.external_id, "now": now}
+        if conn.execute(_SENT, taken).rowcount != 1:
+            conn.execute(_COMPLETED, taken)
     else:
         values: dict[str, Any] = {"state": outcome.state.value, "error": outcome.error}
         values |= {"attempts": held.parcel.attempts + 1}
@@ -452,16 +455,20 @@ def due(
 
 
 def receipt(conn: Connection, channel_id: ChannelId, word: Receipt, now: datetime) -> bool:
-    """Moves a row of this channel forward by the platform's word; False if it is not ours or is past that already."""
+    """Moves a row of this channel forward by the platform's word; False if it is not ours or is past that already.
+
+    A word that comes before the answer to our call is the first to say that the row went out, at `now`.
+    """
     mine = select(conversation.c.id).where(conversation.c.channel_id == channel_id)
     which = outbox.c.id == word.outbox_id if word.outbox_id is not None else outbox.c.external_id == word.external_id
     if word.outbox_id is None and not word.external_id:
         return False
     before = [s.value for s, rank in DELIVERY_ORDER.items() if rank < DELIVERY_ORDER[word.state]]
+    went_out = func.coalesce(outbox.c.sent_at, literal(now, outbox.c.sent_at.type))
     moved = conn.execute(
         update(outbox)
         .where(which, outbox.c.conversation_id.in_(mine), outbox.c.state.in_(before))
-        .values(state=word.state.value, error=word.detail)
+        .values(state=word.state.value, error=word.detail, sent_at=went_out)
         .returning(outbox.c.id, outbox.c.conversation_id)
     ).all()
     if word.state is DeliveryState.FAILED:  # taken at first, then not delivered: nobody else would hear of it

@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+import channels
 from cases import api as cases_api
 from cases import api_institutions
 from channels.rasa_webchat import PATH as RASA
@@ -67,22 +68,23 @@ def create_door(house: House, widget: Path = WIDGET) -> ASGIApp:
     """The whole public door of `house`; `widget` is the folder of the built page.
 
     What platforms deliver does not pass through the framework: its layers cost more than the delivery itself, 16 % of
-    the CPU of a message. Who calls matters to the rest, and where visitors post: they learn it through the proxies that
-    we trust.
+    the CPU of a message. Who calls matters to the rest, where visitors post, and to channels that judge it: they learn
+    it through the proxies that we trust.
     """
     proxies = _as_seen(networks(house.settings.trusted_proxies))
     inner: Any = create_app(house, widget)  # uvicorn and Starlette have types of their own for the same interface
     posts: Any = house.webhooks
     app, visitors = (cast("ASGIApp", ProxyHeadersMiddleware(one, proxies)) for one in (inner, posts))
     rasa = cast("ASGIApp", ProxyHeadersMiddleware(cast(Any, house.rasa.app), proxies)) if house.rasa else None
-    web = tuple(f"{WEBHOOKS}{id}/" for id in house.sockets.channels)
+    judging = {id for id, one in house.channels.items() if "allow" in channels.load(one.kind).Config.model_fields}
+    by_caller = tuple(f"{WEBHOOKS}{id}/" for id in judging.union(house.sockets.channels))
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         if rasa is not None and scope["path"].startswith(RASA):
             await rasa(scope, receive, send)
             return
         is_delivery = scope["type"] == "http" and scope["path"].startswith(WEBHOOKS)
-        deliveries = visitors if is_delivery and scope["path"].startswith(web) else house.webhooks
+        deliveries = visitors if is_delivery and scope["path"].startswith(by_caller) else house.webhooks
         await (deliveries if is_delivery else app)(scope, receive, send)
 
     return door

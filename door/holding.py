@@ -13,14 +13,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 from starlette.types import Receive, Send
 
 from channels import Ack, Channel, Hold
-from core import outbox
+from core import alarm, outbox
 from core.errors import LedgerBusy, VaultError
 from core.live import Live
 from core.model import ConversationId, DeliveryState, Outbound
@@ -36,6 +36,7 @@ LOOK_EVERY = 2.0  # seconds between two looks at the ledger without news: anothe
 PARKING = 1.5  # seconds before `Hold.within` is over in which the last delivery parks its message
 IN_TIME = 0.3  # seconds beyond `Hold.within` in which a written answer still counts as read
 LEASE_SECONDS = 10.0  # longer than rendering and writing one answer
+AGAIN_AFTER = 1.0  # seconds until an answer that broke on the way is tried again
 HANGS_UP = 10.0  # seconds in which a platform that got no answer hangs up; after them it is told to come again
 
 
@@ -107,19 +108,29 @@ class Holding:
         held = await self._claim(conversation, hold)
         if held is None:
             return False
-        written = False
+        written, broke = False, ""
         try:
             answer = hold.render(await self.outbound(channel, held))
             if written := not gone.done() and time.monotonic() <= began + hold.within + IN_TIME:
                 await send_plain(send, answer.status, answer.body, answer.content_type)
-        except VaultError:
+        except Exception as e:
             log.exception("answer_broke", channel=channel.id, conversation_id=conversation, outbox_id=held.parcel.id)
-        in_time = written and time.monotonic() <= began + hold.within + IN_TIME
+            broke = f"broken: {type(e).__name__}"
+            if not written:
+                await self._settle(held, self._unwritten(e, broke))
+                return False
+        in_time = written and not broke and time.monotonic() <= began + hold.within + IN_TIME
         state = DeliveryState.SENT if in_time else DeliveryState.UNKNOWN if written and last else DeliveryState.READY
-        await self._settle(held, Outcome(state=state, error="" if in_time else "written too late"))
-        self.live.news(conversation)
+        await self._settle(held, Outcome(state=state, error="" if in_time else broke or "written too late"))
         log.info("answered_in_reply", channel=channel.id, conversation_id=conversation, state=state.value)
         return written
+
+    def _unwritten(self, error: Exception, why: str) -> Outcome:
+        """What becomes of an answer that broke before a word of it was written."""
+        if isinstance(error, VaultError):  # it opens no better the next time
+            return Outcome(state=DeliveryState.FAILED, error=why)
+        again = self.clock() + timedelta(seconds=AGAIN_AFTER)
+        return Outcome(state=DeliveryState.READY, error=why, next_try_at=again)
 
     async def _claim(self, conversation: ConversationId, hold: Hold) -> SendLease | None:
         now = self.clock()
@@ -143,13 +154,19 @@ class Holding:
     async def _settle(self, held: SendLease, outcome: Outcome) -> None:
         self.metrics.sends.labels(held.channel, outcome.state.value).inc()
         now = self.clock()
+
+        def op(conn: Connection) -> None:
+            if outcome.state is DeliveryState.FAILED:
+                detail = f"outbox {held.parcel.id}: {outcome.error}"
+                alarm.raise_alarm(conn, "send_failed", held.conversation, detail, now)
+            outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS, more=False)
+
         try:
-            await self.store.write(
-                lambda conn: outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS, more=False),
-                held.conversation,
-            )
+            await self.store.write(op, held.conversation)
         except LedgerBusy:  # the row stays `sending`: unknown, as it would be after a crash
             log.warning("answer_not_settled", conversation_id=held.conversation, outbox_id=held.parcel.id)
+        if outcome.next_try_at is None:  # what rests is no news: who waits for it would only find that it rests
+            self.live.news(held.conversation)
 
 
 async def _ended(receive: Receive) -> object:

@@ -39,14 +39,15 @@ LOOK_EVERY = 5.0  # seconds until the ledger is read again although nobody said 
 
 @dataclass(eq=False, slots=True)
 class Page:
-    """One connection, from its handshake on; its session comes with the first event."""
+    """One page, from when its connection speaks socket.io; its session comes with the first event."""
 
     address: str = field(repr=False)  # the network address
-    counted: ExitStack  # the address's count of open sockets
     name: str = field(default_factory=lambda: secrets.token_hex(8))  # with a number the ids of its messages
     session: str = field(default="", repr=False)
     conversation: ConversationId = field(default_factory=lambda: ConversationId(""))
     told: asyncio.Task[None] | None = None
+    shown: int | None = None  # seq of the last message it was shown, or any page before it; None: not looked up yet
+    noted: int = 0  # how much of that the ledger knows
     titles: dict[str, str] = field(default_factory=dict[str, str])  # payload → title of the buttons it was shown
     messages: int = 0
     events: int = 0  # in this minute …
@@ -82,6 +83,7 @@ class RasaSockets:
         self._language: Language = default_language
         self._ours = {*channel.origins, public_base_url}
         self._pages: dict[str, Page] = {}
+        self._counted: dict[str, ExitStack] = {}  # by connection: its place in its address's count of open sockets
         self._io: Any = socketio.AsyncServer(
             async_mode="asgi",
             async_handlers=False,  # one page's events in their order
@@ -97,12 +99,18 @@ class RasaSockets:
         }
         for event, handler in handlers.items():
             self._io.on(event, handler)
+        # Below socket.io: a connection costs memory from its first request on, whether or not a page ever speaks.
+        self._below = dict(self._io.eio.handlers)
+        self._io.eio.on("connect", self._opened)
+        self._io.eio.on("disconnect", self._closed)
         self.app = cast("ASGIApp", socketio.ASGIApp(self._io, socketio_path=PATH))
 
     async def close(self) -> None:
         """Lets go of every page."""
         for sid in list(self._pages):
             await self._disconnect(sid)
+        for connection in list(self._counted):
+            self._counted.pop(connection).close()
         await self._io.shutdown()
 
     def _origin_fits(self, origin: str | None, environ: dict[str, Any]) -> bool:
@@ -113,25 +121,39 @@ class RasaSockets:
 
     # ---- events ----
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> bool:
-        address, counted = caller(cast("Scope", environ["asgi.scope"])), ExitStack()
+    async def _opened(self, connection: str, environ: dict[str, Any]) -> bool:
+        """Counts a connection; False, which is HTTP 401, for one too many of its address."""
+        counted = ExitStack()
         try:
-            counted.enter_context(self._addresses.open(address))
+            counted.enter_context(self._addresses.open(caller(cast("Scope", environ["asgi.scope"]))))
         except TooMany as e:
             self._refused(e)
             return False
-        self._pages[sid] = Page(address, counted)
-        self._metrics.sockets.labels(self._channel.id).inc()
+        self._counted[connection] = counted
+        await self._below["connect"](connection, environ)
         return True
+
+    async def _closed(self, connection: str, reason: object) -> None:
+        try:
+            await self._below["disconnect"](connection, reason)
+        finally:
+            if (counted := self._counted.pop(connection, None)) is not None:
+                counted.close()
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        self._pages[sid] = Page(caller(cast("Scope", environ["asgi.scope"])))
+        self._metrics.sockets.labels(self._channel.id).inc()
 
     async def _disconnect(self, sid: str, reason: object = None) -> None:
         page = self._pages.pop(sid, None)
         if page is None:
             return
         self._metrics.sockets.labels(self._channel.id).dec()
-        page.counted.close()
-        if page.told is not None:
-            page.told.cancel()
+        try:
+            await self._note(page)  # before the task ends: this may be running in it
+        finally:
+            if page.told is not None:
+                page.told.cancel()
 
     async def _session_request(self, sid: str, raw: object = None) -> None:
         """Confirms the visitor's session or gives a new one; what was said meanwhile follows."""
@@ -205,32 +227,44 @@ class RasaSockets:
     async def _tell(self, sid: str, page: Page) -> None:
         """Shows what no page was shown yet, then what comes; ends with the page."""
         async with self._live.listen(page.conversation) as ear:
-            last: int | None = None
             while True:
                 try:
-                    last = await self._show(sid, page, last)
+                    await self._show(sid, page)
                 except LedgerBusy:
                     log.warning("rasa_waits", channel=self._channel.id, conversation_id=page.conversation)
                 except Exception as e:
                     unforeseen(e, channel=self._channel.id)
                 await ear.wait(LOOK_EVERY)
 
-    async def _show(self, sid: str, page: Page, last: int | None) -> int:
-        """Shows this page everything after `last`, or after what any page was shown; the seq of the last message."""
+    async def _show(self, sid: str, page: Page) -> None:
+        """Shows this page everything after what it was shown; at first after what any page was shown."""
         which = page.conversation
-        end = await self._store.read(lambda conn: shown.upto(conn, which)) if last is None else last
+        if page.shown is None:
+            page.shown = page.noted = await self._store.read(lambda conn: shown.upto(conn, which))
         while True:
-            now, after = self._reception.clock(), end
+            now, after = self._reception.clock(), page.shown
             lines = await self._store.read(lambda conn: next_lines(conn, self._vault, which, after, now))  # noqa: B023
-            if not lines:
-                return end
             for line in lines:
                 if line.author is not Author.CONTACT and line.kind is MessageKind.TEXT:
                     page.titles |= {button.payload: button.title for button in line.buttons}
                     said = bot_uttered(text=line.text, source=line.source, buttons=line.buttons)
                     await self._io.emit("bot_uttered", said, to=sid)
-            end = lines[-1].seq
-            if self._pages.get(sid) is page:
-                await self._store.write(lambda conn: shown.note(conn, which, end), which)  # noqa: B023
+                if self._pages.get(sid) is not page:  # gone: nobody saw it
+                    return
+                page.shown = line.seq
+            await self._note(page)
             if len(lines) < REPLAY_PAGE:
-                return end
+                return
+
+    async def _note(self, page: Page) -> None:
+        """Keeps how far the page was shown. What fails is tried again with the next look, and nothing shown twice."""
+        end = page.shown
+        if end is None or end <= page.noted:
+            return
+        try:
+            await self._store.write(lambda conn: shown.note(conn, page.conversation, end), page.conversation)
+            page.noted = end
+        except LedgerBusy:
+            log.warning("rasa_not_noted", channel=self._channel.id, conversation_id=page.conversation)
+        except Exception as e:
+            unforeseen(e, channel=self._channel.id)

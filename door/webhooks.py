@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import cast
 from urllib.parse import parse_qsl
@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from channels import Channel, Parsed, WebhookRequest
+from channels import Channel, Kept, Parsed, WebhookRequest
 from channels.web import VISITOR_HEADER, Web
+from channels.webhook import Webhook
 from core import outbox
 from core.errors import Malformed, QiantaiError, TooLarge, UnknownChannel
 from core.inbox import Inbox
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 PREFIX = "/c/"
 METHODS = ("GET", "POST")
+OWN_CLIENTS = (Web, Webhook)  # whose callers read our refusal and can do something about it; platforms cannot
 
 
 class ClientGone(Exception):
@@ -113,6 +115,8 @@ class Webhooks:
         now = self.clock()
         for event in parsed.events:
             match event:
+                case Inbound() if self.inbox.too_long(event) and not isinstance(channel, OWN_CLIENTS):
+                    await self._keep(channel, _too_long(event), now)
                 case Inbound():
                     await self.reception.accept(channel.id, channel.kind, event)
                 case Receipt():
@@ -122,14 +126,23 @@ class Webhooks:
                 case Stopped():
                     await self.inbox.stop(channel=channel.id, sender=event.sender, now=now)
         for kept in parsed.kept:
-            if kept.external_id:  # answered like a file that we cannot open: once, counted, and never in silence
-                event = Inbound(sender=kept.sender, external_id=kept.external_id, kind=MessageKind.ATTACHMENT)
-                if (await self.reception.accept(channel.id, channel.kind, event)).duplicate:
-                    continue
-            elif kept.sender:
-                self.reception.rates.take(channel.id, kept.sender)
-            log.info("unsupported_kept", channel=channel.id, reason=kept.reason)
-            await self.inbox.keep(channel=channel.id, reason=kept.reason, raw=kept.raw, sender=kept.sender, now=now)
+            await self._keep(channel, kept, now)
+
+    async def _keep(self, channel: Channel, kept: Kept, now: datetime) -> None:
+        if kept.external_id:  # answered like a file that we cannot open: once, counted, and never in silence
+            event = Inbound(sender=kept.sender, external_id=kept.external_id, kind=MessageKind.ATTACHMENT)
+            if (await self.reception.accept(channel.id, channel.kind, event)).duplicate:
+                return
+        elif kept.sender:
+            self.reception.rates.take(channel.id, kept.sender)
+        log.info("unsupported_kept", channel=channel.id, reason=kept.reason)
+        await self.inbox.keep(channel=channel.id, reason=kept.reason, raw=kept.raw, sender=kept.sender, now=now)
+
+
+def _too_long(event: Inbound) -> Kept:
+    """A message that is longer than the house takes: a platform would bring it again and again, and never shorter."""
+    raw = {"text": event.text, "payload": event.payload, "attachments": [asdict(file) for file in event.attachments]}
+    return Kept(reason="a message that is too long", raw=raw, sender=event.sender, external_id=event.external_id)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -35,7 +35,7 @@ REPORT = {
     "err_msg": "用户接收成功",
     "sms_size": "1",
     "biz_id": "900619746936498440^0",
-    "out_id": "7",
+    "out_id": "test-7",
 }
 EMPTY = {**ASKED, "content": " "}
 
@@ -51,10 +51,12 @@ def taken(label: str, request: WebhookRequest, *events: Any, **more: Any) -> Rec
     return Receives(label=label, request=request, events=events or (INBOUND,), ack=OK, **more)
 
 
-def bad(label: str, says: str, path: str = "up", **change: Any) -> Receives:
-    good = ASKED if path == "up" else REPORT
+def odd(label: str, reason: str, path: str = "up", raw: Any = None, **change: Any) -> Receives:
+    """An item that is kept while the one after it counts; `raw`: what is kept, if not the item."""
+    good, event = (ASKED, INBOUND) if path == "up" else (REPORT, receipt(DeliveryState.DELIVERED))
     item = {k: v for k, v in {**good, **change}.items() if v is not None}
-    return Receives(label=f"malformed: {label}", request=post(path, [item]), raises=Malformed, says=says)
+    kept = (Kept(reason=reason, raw=item if raw is None else raw),)
+    return Receives(label=f"unsupported: {label}", request=post(path, [item, good]), events=(event,), kept=kept, ack=OK)
 
 
 def forged(label: str, request: WebhookRequest) -> Receives:
@@ -107,7 +109,7 @@ RECEIVES = (
     taken("receipt: delivered", post("report", [REPORT]), receipt(DeliveryState.DELIVERED)),
     taken(
         "receipt: several, of which one failed",
-        post("report", [REPORT, failed("MOBILE_NOT_ON_SERVICE", out_id="8")]),
+        post("report", [REPORT, failed("MOBILE_NOT_ON_SERVICE", out_id="test-8")]),
         receipt(DeliveryState.DELIVERED),
         receipt(DeliveryState.FAILED, "MOBILE_NOT_ON_SERVICE", 8),
     ),
@@ -116,10 +118,13 @@ RECEIVES = (
         post("report", [{**REPORT, "biz_id": ""}]),
         Receipt(outbox_id=7, external_id="", state=DeliveryState.DELIVERED),
     ),
-    taken(
-        "receipt: with an id that is none of ours",
-        post("report", [{**REPORT, "out_id": "order-9"}]),
-        receipt(DeliveryState.DELIVERED, outbox_id=None),
+    *(
+        taken(
+            f"receipt: of another application, which calls it {theirs}",
+            post("report", [{**REPORT, "out_id": theirs}]),
+            receipt(DeliveryState.DELIVERED, outbox_id=None),
+        )
+        for theirs in (None, "", "7", "-7", "other-7", "test-07", "test-7-7", "test-order")
     ),
     taken(
         "receipt: failed in words that quote the number",
@@ -142,16 +147,17 @@ RECEIVES = (
     forged("in the query", post("up", [ASKED], secret="", query={"secret": SECRET}, raw_query=f"secret={SECRET}")),
     forged("from another network", post("up", [ASKED], remote="198.51.100.7")),
     forged("from nowhere", post("up", [ASKED], remote="")),
-    bad("malformed number", "phone_number", phone_number="138****0001"),
-    bad("no number", "phone_number", phone_number=None),
-    bad("no id", "sequence_id", sequence_id=None),
-    bad("an id that is none", "sequence_id", sequence_id=True),
-    bad("an id of 300 characters", "sequence_id", sequence_id="1" * 300),
-    bad("no text", "content", content=None),
-    bad("a NUL", "NUL", content="a\0b"),
-    bad("a report without a word", "success", "report", success=None),
-    bad("a report in words", "success", "report", success="true"),
-    bad("a report on nothing", "out_id, biz_id", "report", out_id="", biz_id=None),
+    odd("malformed number", "phone_number: digits", phone_number="138****0001"),
+    odd("no number", "phone_number: digits", phone_number=None),
+    odd("no id", "sequence_id: the id of the message", sequence_id=None),
+    odd("an id that is none", "sequence_id: the id of the message", sequence_id=True),
+    odd("an id of 300 characters", "sequence_id: the id of the message", sequence_id="1" * 300),
+    odd("no text", "content: a text", content=None),
+    odd("a NUL", "it holds a NUL character", raw={}, content="a\0b"),
+    odd("a report without a word", "success: true or false", "report", success=None),
+    odd("a report in words", "success: true or false", "report", success="true"),
+    odd("a report on nothing", "out_id, biz_id: which message it is about", "report", out_id="", biz_id=None),
+    odd("a report on a number", "out_id: a text", "report", out_id=7),
     Receives(label="malformed: an object", request=post("up", ASKED), raises=Malformed, says="list"),
     Receives(label="malformed: an empty list", request=post("up", []), raises=Malformed, says="list"),
     Receives(label="GET", request=post("up", [ASKED], method="GET"), raises=NotFound),
@@ -174,7 +180,7 @@ SENT = Sent(external_id="900619746936498440^0")
 def out(values: dict[str, str], id: int = 8) -> Request:
     """The request that carries these parameters; signed apart from the channel's own signer."""
     query = {
-        "OutId": str(id),
+        "OutId": f"test-{id}",
         "PhoneNumbers": "13811110001",
         "SignName": "测试热线",
         "TemplateCode": "SMS_123456",
@@ -262,7 +268,11 @@ SENDS = (
         "this number is none", problem(200, "isv.MOBILE_NUMBER_ILLEGAL"), Fails(code="invalid_number", retryable=False)
     ),
     fails("server down", problem(503, "ServiceUnavailable"), DOWN),
-    fails("server down: said with a 200", problem(200, "isp.SYSTEM_ERROR"), DOWN),
+    *(
+        fails(f"server down: {code}, and it may have been sent", problem(200, code), CUT_OFF)
+        for code in ("isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR")
+    ),
+    fails("server down: InternalError, and it may have been sent", problem(500, "InternalError"), CUT_OFF),
     fails("server down: a gateway lost its answer", reply(502, "bad gateway"), CUT_OFF),
     fails("server down: no answer in time", hangs(), CUT_OFF, config={"timeout": 0.3}),
     fails("server down: hangs up", hangs_up(), CUT_OFF),

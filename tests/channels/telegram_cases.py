@@ -58,8 +58,17 @@ def attaches(label: str, content: dict[str, Any], media_type: str, name: str = "
     return takes(label, content, kind=kind, text=content.get("caption", ""), attachments=(file,))
 
 
-def keeps(label: str, body: dict[str, Any], reason: str, raw: dict[str, Any], *, told: bool, ack: Ack = OK) -> Receives:
-    who = {"sender": "7788001", "external_id": "10000"} if told else {}
+def keeps(
+    label: str,
+    body: dict[str, Any],
+    reason: str,
+    raw: dict[str, Any],
+    *,
+    told: bool,
+    sender: str = "",
+    ack: Ack = OK,
+) -> Receives:
+    who = {"sender": "7788001", "external_id": "10000"} if told else {"sender": sender}
     return Receives(label=label, request=post(body), kept=(Kept(reason=reason, raw=raw, **who),), ack=ack)
 
 
@@ -128,6 +137,19 @@ RECEIVES = (
         raw={"start": "poster-7"},
     ),
     attaches("attachment", {"photo": PHOTO, "caption": "我的征信报告"}, "image/jpeg", size=120_000),
+    Receives(
+        label="attachment: with more words than one message of the house has",
+        request=post(update(message=message(photo=PHOTO, caption="长" * 4000 + "尾" * 96))),
+        events=(
+            said(
+                kind=MessageKind.ATTACHMENT,
+                text="长" * 4000,
+                attachments=(Attachment(media_type="image/jpeg", url="telegram:file-1", size=120_000),),
+            ),
+            said(external_id="10000-2", text="尾" * 96),
+        ),
+        ack=TYPING,
+    ),
     attaches(
         "attachment: document",
         {"document": {**FILE, "file_name": "合同.pdf", "mime_type": "application/pdf", "file_size": 9}},
@@ -190,6 +212,7 @@ RECEIVES = (
         "an edited message",
         update(edited_message={"message_id": 11, "date": DATE, "text": "改过的话", "edit_date": DATE}),
         told=False,
+        sender="7788001",
     ),
     keeps(
         "unsupported: a notice of the app",

@@ -58,10 +58,21 @@ def taken(label: str, request: WebhookRequest, *events: Any, **more: Any) -> Rec
     return Receives(label=label, request=request, events=events or (INBOUND,), ack=OK, **more)
 
 
-def bad(label: str, says: str, path: str = "up", **change: Any) -> Receives:
-    item = {k: v for k, v in {**(ASKED if path == "up" else REPORT), **change}.items() if v is not None}
-    request = post(path, item if path == "up" else [item])
-    return Receives(label=f"malformed: {label}", request=request, raises=Malformed, says=says)
+def bad(label: str, says: str, **change: Any) -> Receives:
+    item = {k: v for k, v in {**ASKED, **change}.items() if v is not None}
+    return Receives(label=f"malformed: {label}", request=post("up", item), raises=Malformed, says=says)
+
+
+def odd(label: str, reason: str, raw: Any = None, **change: Any) -> Receives:
+    """A report that is kept while the one after it counts; `raw`: what is kept, if not the item."""
+    item = {k: v for k, v in {**REPORT, **change}.items() if v is not None}
+    return Receives(
+        label=f"unsupported: {label}",
+        request=post("report", [item, REPORT]),
+        events=(receipt(DeliveryState.DELIVERED),),
+        kept=(Kept(reason=reason, raw=item if raw is None else raw),),
+        ack=OK,
+    )
 
 
 def forged(label: str, request: WebhookRequest) -> Receives:
@@ -122,9 +133,10 @@ RECEIVES = (
     bad("no time", "time", time=None),
     bad("a time in words", "time", time="now"),
     bad("a NUL", "NUL", text="a\0b"),
-    bad("a report without an id", "sid", "report", sid=None),
-    bad("a report on nothing", "sid", "report", sid=""),
-    bad("a report without a word", "report_status", "report", report_status=None),
+    odd("a report without an id", "sid: a text", sid=None),
+    odd("a report on nothing", "sid: which message it is about", sid=""),
+    odd("a report without a word", "report_status: a text", report_status=None),
+    odd("a report with a NUL", "it holds a NUL character", raw={}, description="a\0b"),
     Receives(label="malformed: a list", request=post("up", [ASKED]), raises=Malformed, says="object"),
     Receives(label="malformed: one report alone", request=post("report", REPORT), raises=Malformed, says="list"),
     Receives(label="GET", request=post("up", ASKED, method="GET"), raises=NotFound),
@@ -241,7 +253,12 @@ SENDS = (
         number("InvalidParameterValue.IncorrectPhoneNumber"),
         Fails(code="invalid_number", retryable=False),
     ),
-    fails("server down", problem("InternalError.SendAndRecvFail"), DOWN),
+    fails("server down", problem("InternalError.RequestTimeException"), DOWN),
+    *(
+        fails(f"server down: {code}, and it may have been sent", problem(code), CUT_OFF)
+        for code in ("InternalError", "InternalError.SendAndRecvFail", "InternalError.Timeout", "InternalError.NewOne")
+    ),
+    fails("server down: for the number, and it may have been sent", number("InternalError.Timeout"), CUT_OFF),
     fails("server down: by its status", reply(503, "maintenance"), DOWN),
     fails("server down: a gateway lost its answer", reply(502, "bad gateway"), CUT_OFF),
     fails("server down: no answer in time", hangs(), CUT_OFF, config={"timeout": 0.3}),

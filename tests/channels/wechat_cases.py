@@ -270,6 +270,19 @@ MENU = sends(
     }
 )
 NUMBERED = said("您好，请选择：\n1. 查询信用报告\n2. 转人工")
+# One text with its menu, but with its choices as a list more than the 2048 bytes of a text.
+FULL_BUTTONS = tuple(Button(title=f"选项{n}", payload=f"/{n}") for n in "一二三四")
+FULL = Outbound(id=10, address=WHO, text="甲" * 670, buttons=FULL_BUTTONS)
+FULL_MENU = sends(
+    {
+        "msgtype": "msgmenu",
+        "msgmenu": {
+            "head_content": FULL.text,
+            "list": [{"id": button.payload, "content": button.title} for button in FULL_BUTTONS],
+            "tail_content": "",
+        },
+    }
+)
 SHORT = Outbound(id=8, address=WHO, text="好的")
 LONG_BUTTON = Button(title="更多", payload="/" + "x" * 200)
 LONG = Outbound(id=9, address=WHO, text="甲" * 681 + "。" + "👨‍👩‍👧" * 120)
@@ -308,6 +321,17 @@ SENDS = (
         label="plain: an account that may not send menus",
         message=CHOICE,
         wire=(GIVEN, MENU >> says({"errcode": 40200, "errmsg": "invalid account type"}), NUMBERED >> TAKEN),
+        result=Sent(),
+    ),
+    Sends(
+        label="plain: an account that may not send menus gets a long question with its list in two parts",
+        message=FULL,
+        wire=(
+            GIVEN,
+            FULL_MENU >> says({"errcode": 40200, "errmsg": "invalid account type"}),
+            said(f"{FULL.text}\n1. 选项一\n2. 选项二") >> TAKEN,
+            said("3. 选项三\n4. 选项四") >> TAKEN,
+        ),
         result=Sent(),
     ),
     Sends(

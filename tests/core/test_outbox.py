@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Column, select, update
 
 from core import outbox, turns
 from core.inbox import Accepted, Inbox
@@ -64,6 +65,11 @@ async def states(store: Store) -> list[str]:
             lambda conn: conn.execute(select(outbox_table.c.state).order_by(outbox_table.c.seq)).scalars().all()
         )
     )
+
+
+async def one(store: Store, *columns: Column[Any]) -> tuple[Any, ...]:
+    """These columns of the only row."""
+    return await store.read(lambda conn: tuple(conn.execute(select(*columns).select_from(outbox_table)).one()))
 
 
 async def test_messages_are_sent_one_after_the_other_in_order(
@@ -199,8 +205,25 @@ async def test_a_receipt_that_comes_before_the_answer_to_our_call_is_not_undone(
     assert held is not None
     word = Receipt(outbox_id=held.parcel.id, external_id="", state=DeliveryState.DELIVERED)
     assert await store.write(lambda conn: outbox.receipt(conn, HOOK, word, NOON))
+    clock.forward(1)
     await settle(store, held, SENT, clock)
     assert await states(store) == ["delivered"]
+    # When it went out the receipt knew first; the platform's id only the answer has.
+    assert await one(store, outbox_table.c.sent_at, outbox_table.c.external_id) == (NOON, "p1")
+
+
+async def test_a_late_answer_to_an_earlier_call_replaces_nothing(
+    store: Store, accepted: Accepted, clock: Clock
+) -> None:
+    await put(store, accepted, clock, "一")
+    slow = await claim(store, accepted, clock)
+    clock.forward(SECONDS + 1)
+    second = await claim(store, accepted, clock)
+    assert slow is not None
+    assert second is not None
+    await settle(store, second, Outcome(state=DeliveryState.SENT, external_id="p2"), clock)
+    await settle(store, slow, SENT, clock)
+    assert await one(store, outbox_table.c.state, outbox_table.c.external_id) == ("sent", "p2")
 
 
 async def test_the_sweeper_finds_messages_nobody_was_woken_for(store: Store, accepted: Accepted, clock: Clock) -> None:

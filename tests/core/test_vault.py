@@ -224,6 +224,10 @@ def test_a_text_of_our_own_keeps_the_references_that_are_named_and_no_others(vau
     assert vault.mask(ours.text).text == f"[phone:{ref}] [id-card]"  # the same text, had a consumer typed it
 
 
+def test_a_reference_in_a_text_of_our_own_is_no_query_code(vault: Vault):
+    assert vault.mask("⟦phone:s5xk4dm5hk⟧ [email:ab23cde45f]").text == "[phone:s5xk4dm5hk] [email:ab23cde45f]"
+
+
 # Raw payloads -------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from core.tables import conversation
 from door.app import create_door
 from door.listening import Listening, bind
 from door.rates import MINUTE, Addresses
+from tests.channels import aliyun_sms_cases, kannel_cases, tencent_sms_cases
 from tests.door.conftest import Open, Running
 from tests.door.test_abuse import Ticks
 from tests.door.test_socket import Tab, rows, tab
@@ -25,6 +26,7 @@ from tests.door.waiting import until
 
 NAT = "203.0.113.7"
 HOME = "198.51.100.20"
+NOWHERE = "http://127.0.0.1:9"  # an address for channels that send nothing
 
 
 def limit(running: Running, *, visitors: int = 0, sockets: int = 0, proxies: str = "127.0.0.0/8") -> Ticks:
@@ -237,6 +239,47 @@ async def test_a_proxy_is_known_in_both_families(
         for address, expected in zip((NAT, HOME, NAT), sent_away, strict=True):
             async with running.http.ws_connect(url, headers={"X-Forwarded-For": address}) as ws:
                 assert await refused(Tab(ws)) is expected
+
+
+# Who may call -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxies", "caller", "status"),
+    [
+        pytest.param("127.0.0.1", HOME, 200, id="whom the proxy names is allowed"),
+        pytest.param("127.0.0.1", NAT, 401, id="whom the proxy names is not"),
+        pytest.param("127.0.0.1", "", 401, id="the proxy names nobody, and is not allowed itself"),
+        pytest.param("none", HOME, 401, id="named by somebody whom we do not trust"),
+    ],
+)
+async def test_a_channel_that_judges_its_callers_judges_whom_the_proxy_names(
+    open_doors: Open, proxies: str, caller: str, status: int
+) -> None:
+    only = {"allow": f"{HOME}/32"}
+    channels = {
+        "ali": aliyun_sms_cases.config(NOWHERE) | only,
+        "tencent": tencent_sms_cases.config(NOWHERE) | only,
+    }
+    paths = {"ali": f"{aliyun_sms_cases.SECRET}/report", "tencent": f"{tencent_sms_cases.SECRET}/report"}
+    reports = {"ali": aliyun_sms_cases.REPORT, "tencent": tencent_sms_cases.REPORT}
+    headers = {"X-Forwarded-For": caller} if caller else {}
+    async with open_doors(channels=channels, trusted_proxies=proxies) as running:
+        for id, path in paths.items():
+            url = f"{running.url}/c/{id}/{path}"
+            async with running.http.post(url, json=[reports[id]], headers=headers) as response:
+                assert response.status == status, id
+
+
+@pytest.mark.parametrize(("caller", "status"), [("", 200), ("10.1.2.3", 200), (HOME, 401)])
+async def test_nobody_from_outside_is_kannel_only_because_the_proxy_is_near(
+    open_doors: Open, caller: str, status: int
+) -> None:
+    headers = {"X-Forwarded-For": caller} if caller else {}
+    async with open_doors(channels={"sms": kannel_cases.config(NOWHERE)}) as running:
+        url = f"{running.url}/c/sms/{kannel_cases.SECRET}/dlr?id=7&d=1"
+        async with running.http.get(url, headers=headers) as response:
+            assert response.status == status
 
 
 # Privacy ----------------------------------------------------------------------------------------------------------

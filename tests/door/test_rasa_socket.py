@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 import socketio
 from socketio.exceptions import ConnectionError as Refused
+from sqlalchemy import Connection
 
-from core import outbox
-from core.errors import SettingsError
-from core.model import Author, MessageKind, Rendered
+from core import outbox, shown
+from core.errors import LedgerBusy, SettingsError
+from core.model import Author, ConversationId, MessageKind, Rendered
+from door import rasa_socket
 from tests.brain_server import BrainServer, say
 from tests.door.conftest import Open, Running
 from tests.door.waiting import until
@@ -98,6 +101,37 @@ async def test_a_conversation_with_two_tabs_a_break_and_a_restart(open_doors: Op
             await until(lambda: tab.texts() == ["最后"])
 
 
+@pytest.mark.parametrize("until_it_leaves", [False, True])
+async def test_what_was_shown_is_shown_once_although_the_ledger_could_not_note_it(
+    open_doors: Open, monkeypatch: pytest.MonkeyPatch, until_it_leaves: bool
+) -> None:
+    note, failed = shown.note, list[int]()
+
+    def in_trouble() -> bool:
+        return house.count("sockets", channel=RASA) > 0 if until_it_leaves else failed.count(2) < 3
+
+    def troubled(conn: Connection, which: ConversationId, seq: int) -> None:
+        if in_trouble():
+            failed.append(seq)
+            raise LedgerBusy
+        note(conn, which, seq)
+
+    monkeypatch.setattr(shown, "note", troubled)
+    if not until_it_leaves:
+        monkeypatch.setattr(rasa_socket, "LOOK_EVERY", 0.02)
+    async with open_doors(**CHANNELS) as house:
+        async with page(house) as tab:
+            (session,) = tab.confirmed
+            await tab.write("/get_started")
+            await until(lambda: 2 in failed and (until_it_leaves or not in_trouble()))  # 1 is the opening, 2 the answer
+            assert len(tab.shown) == 1
+        await until(lambda: house.house.store.read(lambda conn: shown.upto(conn, house.conversation(session, RASA))))
+        async with page(house, session) as tab:
+            await staff_says(house, session, "下一句")
+            await until(lambda: "下一句" in tab.texts())
+            assert tab.texts() == ["下一句"]
+
+
 async def test_a_session_that_a_page_chose_is_replaced_and_what_cannot_be_read_harms_nobody(
     open_doors: Open, brain: BrainServer
 ) -> None:
@@ -136,8 +170,24 @@ async def test_pages_of_other_sites_and_too_many_of_one_address_are_refused(open
             with pytest.raises(Refused):
                 await third.io.connect(house.url, retry=False)
         await until(lambda: house.count("sockets", channel=RASA) == 0.0)
-        async with page(house):
+        async with page(house, retry=True):  # what is below the pages may end a moment later
             pass
+
+
+async def test_a_connection_counts_from_its_first_request_until_it_ends(open_doors: Open) -> None:
+    async with open_doors(**CHANNELS, sockets_per_address=2, trusted_proxies="none") as house:
+        address = f"{house.url}/socket.io/?EIO=4&transport=polling"
+
+        async def handshake() -> tuple[int, str]:
+            async with house.http.get(address) as response:
+                return response.status, await response.text()
+
+        (_, first), (_, _), (refused, _) = [await handshake() for _ in range(3)]
+        assert refused == 401
+        assert house.count("refused_total", channel=RASA, error="too_many") == 1.0
+        async with house.http.post(f"{address}&sid={json.loads(first[1:])['sid']}", data="1") as response:  # it ends
+            assert response.status == 200
+        assert [(await handshake())[0] for _ in range(2)] == [200, 401]
 
 
 async def test_a_house_without_such_a_channel_has_no_such_address(running: Running) -> None:

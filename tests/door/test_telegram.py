@@ -15,8 +15,8 @@ from channels import telegram
 from channels.telegram import SECRET_HEADER
 from core import outbox, retry
 from core.errors import LedgerBusy, SendError
-from core.model import Author, Button, ChannelId, Outbound, Rendered
-from core.tables import address
+from core.model import Author, Button, ChannelId, MessageKind, Outbound, Rendered
+from core.tables import address, unsupported
 from core.tables import outbox as outbox_table
 from door.reception import Reception
 from tests.brain_server import BrainServer
@@ -199,6 +199,34 @@ async def test_polling_fetches_answers_and_confirms_only_what_is_committed(
         ]
         api.deliver(message(9, "还在吗"))
         await until(lambda: len(api.sent()) == 4)
+
+
+async def test_who_writes_too_much_is_in_nobodys_way_where_updates_are_fetched(open_doors: Open, api: BotApi) -> None:
+    for number in range(1, 4):
+        api.deliver(message(number, f"第{number}句"))
+    other = message(4, "我也想问")
+    other["message"]["chat"]["id"] += 1
+    api.deliver(other)
+    async with open_doors(**settings(api, mode="polling"), rate_per_minute=2) as house:
+        await until(lambda: api.confirmed == 5)
+        await until(lambda: len(api.sent()) == 3)
+        assert sorted(turn["text"] for turn in house.brain.asked) == ["我也想问", "第1句", "第2句"]
+
+
+async def test_a_message_longer_than_the_house_takes_is_taken_once_answered_and_kept(
+    open_doors: Open, api: BotApi
+) -> None:
+    async with open_doors(**settings(api), public_base_url=PUBLIC, max_text=100) as house:
+        secret = await until(lambda: api.secret)
+        for _ in range(2):
+            assert (await deliver(house, secret, message(1, "长" * 100 + "13912345678")))[0] == 200
+        await until(api.sent)
+        own, _ = await house.lines(str(ANNA), BOT)
+        assert (own.author, own.kind, own.text) == (Author.CONTACT, MessageKind.ATTACHMENT, "")
+        [(reason, raw)] = await house.house.store.read(
+            lambda conn: conn.execute(select(unsupported.c.reason, unsupported.c.raw)).all()
+        )
+        assert (reason, raw["text"]) == ("a message that is too long", "长" * 100 + "⟦phone⟧")
 
 
 async def test_a_house_is_ready_while_telegram_cannot_be_reached(open_doors: Open) -> None:

@@ -84,8 +84,10 @@ Account = Callable[..., AbstractAsyncContextManager[Desk]]
 @pytest.fixture
 def account(open_doors: Open, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Opens a house with one account; keys given are those of its settings."""
-    for module, name in ((wechat, "REPLY_WITHIN"), (wechat, "LAST_AFTER"), (holding, "PARKING"), (holding, "IN_TIME")):
-        monkeypatch.setattr(module, name, getattr(module, name) * PACE)
+    for name in ("REPLY_WITHIN", "LAST_AFTER"):
+        monkeypatch.setattr(wechat, name, getattr(wechat, name) * PACE)
+    for name in ("PARKING", "IN_TIME", "AGAIN_AFTER"):
+        monkeypatch.setattr(holding, name, getattr(holding, name) * PACE)
     monkeypatch.setattr(holding, "LOOK_EVERY", 0.02)
 
     @asynccontextmanager

@@ -5,13 +5,17 @@ A second of the platform takes a tenth of one here, and so do the house's times 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from core.tables import outbox
-from door import sender
+from channels import Channel
+from core.model import Outbound
+from core.outbox import SendLease
+from core.tables import address, outbox
+from door import holding, sender
 from tests.brain_server import say
 from tests.door.waiting import until
 from tests.wechat.conftest import PACE, Account, Desk
@@ -90,6 +94,37 @@ async def test_an_answer_that_nobody_came_back_for_ends_visibly(passive: Desk, m
     passive.running.brain.wake()
     assert await passive.ended("failed")
     assert "undeliverable" in (await passive.alarms())["send_failed"]
+
+
+async def test_an_answer_to_an_address_that_cannot_be_opened_ends_visibly(passive: Desk) -> None:
+    passive.running.brain.hang()
+    delivery = asyncio.create_task(passive.hears(passive.platform.text("你好")))
+    await passive.running.brain.was_asked.wait()
+    await passive.running.house.store.write(lambda conn: conn.execute(update(address).values(sealed=b"?")) and None)
+    passive.running.brain.wake()
+    assert await delivery == ""
+    assert await passive.ended("failed")
+    assert "VaultError" in (await passive.alarms())["send_failed"]
+
+
+async def test_an_answer_that_breaks_before_it_is_written_rests_and_is_written_then(passive: Desk) -> None:
+    webhooks, tries = passive.running.house.webhooks, 0
+    assert webhooks.holding is not None
+    whole = webhooks.holding.outbound
+
+    async def breaks_twice(channel: Channel, held: SendLease) -> Outbound:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise RuntimeError("a defect")
+        return await whole(channel, held)
+
+    webhooks.holding = replace(webhooks.holding, outbound=breaks_twice)
+    began = asyncio.get_running_loop().time()
+    assert await passive.hears(passive.platform.text("你好")) not in ("", OUT_OF_ORDER)
+    assert asyncio.get_running_loop().time() - began >= 2 * holding.AGAIN_AFTER
+    assert tries == 3
+    assert await passive.ended("sent")
 
 
 async def test_choices_are_numbered_and_a_number_is_a_choice(passive: Desk) -> None:
