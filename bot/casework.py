@@ -58,7 +58,7 @@ class Casework:
                 said = self._do(conn, turn, f"turn:{turn.inbox_id}:{n}", asked, now)
         except NoName:
             said = (Say(key="case.no_name"),)
-        except BadCase as e:
+        except (BadCase, IllegalAct) as e:
             detail = f"message {turn.inbox_id}, {asked.name}: {e.detail}"  # names fields, never what they hold
             alarm.raise_alarm(conn, "case_not_taken", turn.conversation, detail, now)
             said = (Say(key="case.not_taken"),)

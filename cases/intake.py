@@ -6,8 +6,9 @@ Each step is one call in the caller's transaction and goes through the register.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +16,11 @@ from sqlalchemy import Connection, select
 
 from cases import history, institutions, privacy, register, tasks
 from cases.calendar import DAY, midnight, today, works
-from cases.model import FIELDS, BadCase, Case, CaseType, NewCase, NewTask, Opened, Person, Track, read
-from cases.repeats import is_batch, repeated
+from cases.model import BadCase, Case, CaseType, Fields, NewCase, NewTask, Opened, Person, Track, read
+from cases.repeats import is_batch, repeated, same_words
 from cases.states import Act, IllegalAct, State
 from cases.tables import complaint_case
+from cases.texts import Masker, Names
 from core import alarm
 from core.vault import Vault
 
@@ -26,6 +28,24 @@ ACTOR = "consumer"
 ANONYMOUS = frozenset({CaseType.ENQUIRY, CaseType.SUGGESTION})  # what nobody needs to give a name for
 ON_BEHALF = ("proxy", "heir", "group")
 REPRESENTATIVES_MAX = 5  # of a group (R12)
+KEPT = "kept"  # stands for a name or contact that the draft holds; told, it tells nothing
+_DAY = re.compile(r"\n?（发生日期：([^）]*)）$")
+# Of which texts (core.effects) a field is made.
+_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "type": ("type",),
+    "track": ("track",),
+    "summary": ("summary", "facts"),
+    "facts": ("facts", "day"),
+    "request": ("request",),
+    "institution": ("institution",),
+    "institution_id": ("institution",),
+    "business_code": ("business",),
+    "amount": ("amount",),
+    "people_count": ("people",),
+    "prior_complaint": ("prior",),
+    "consents": ("consent",),
+    "flags": ("on_behalf",),
+}
 
 
 class NoName(BadCase):
@@ -89,7 +109,7 @@ def resume(conn: Connection, case: Case, conversation_id: str, *, now: datetime)
 
 def recall(conn: Connection, vault: Vault, conversation_id: str) -> dict[str, str]:
     """What the conversation's draft holds, by the names of core.effects, for whoever goes on with it; of a name and a
-    contact only that they are there ("kept"). Empty: there is no draft."""
+    contact only that they are there (KEPT). Empty: there is no draft."""
     number = draft_of(conn, conversation_id)
     if not number:
         return {}
@@ -105,8 +125,8 @@ def recall(conn: Connection, vault: Vault, conversation_id: str) -> dict[str, st
         "business": told.business_code,
         "amount": f"{told.amount:.2f}" if told.amount is not None else "",
         "consent": "yes" if "forward" in told.consents else "",
-        "person": "kept" if who.name else "",
-        "contact": "kept" if who.phone or who.email else "",
+        "person": KEPT if who.name else "",
+        "contact": KEPT if who.phone or who.email else "",
     }
     return {name: value for name, value in found.items() if value}
 
@@ -122,26 +142,34 @@ def file(conn: Connection, vault: Vault, told: Told, *, cause: str, again: bool,
     """
     number = draft_of(conn, told.conversation_id) if told.texts.get("draft") else ""
     new = _new(conn, told, now, draft=False)
-    held = _held(conn, vault, number) if number else Person()
-    _check_named(new, held)
-    before = repeated(conn, vault, _merged(held, new.person), new, now=now)
+    fields, who, agent = new, new.person, new.agent
+    if number:
+        draft = _retell(conn, vault, number, told, now)
+        fields, who = draft.told, privacy.read_person(conn, vault, draft.person_id)
+        agent = privacy.read_person(conn, vault, draft.agent_id) if draft.agent_id else None
+    _check_named(fields, who, agent)
+    before = repeated(conn, vault, who, fields, now=now)
     own = next((case for case in before if case.conversation_id == told.conversation_id and not case.ended), None)
+    if own is None:
+        names = Names((who, agent), institution=fields.institution)
+        masker = Masker(conn, vault, conversation=told.conversation_id, names=names)
+        own = same_words(conn, told.conversation_id, masker.fields(fields, ("summary", "facts", "institution")))
     if own is not None and not again:
         return Filed(repeat_of=own)
     if number:
-        _retell(conn, vault, number, told, now)
         case = register.act(conn, vault, number, Act.SUBMIT, {}, actor=ACTOR, now=now, version=None)
         code = register.new_code(conn, vault, number, actor=ACTOR, now=now)
         opened = Opened(case=case, query_code=code)
     else:
         opened = register.open_case(conn, vault, new, actor=ACTOR, cause=cause, now=now)
-    return Filed(opened=Opened(case=_flag(conn, vault, opened.case, before, now), query_code=opened.query_code))
+    case = _flag(conn, vault, opened.case, repeat=bool(before) or own is not None, now=now)
+    return Filed(opened=Opened(case=case, query_code=opened.query_code))
 
 
-def _flag(conn: Connection, vault: Vault, case: Case, before: tuple[Case, ...], now: datetime) -> Case:
+def _flag(conn: Connection, vault: Vault, case: Case, *, repeat: bool, now: datetime) -> Case:
     """Marks a repeat, and one of many people's complaints on one matter, for those who work on it."""
     flags = {each.value for each in case.told.flags}
-    if before:
+    if repeat:
         flags.add("repeat")
     if is_batch(conn, case, now=now):
         flags.add("batch")
@@ -209,7 +237,7 @@ def _new(conn: Connection, told: Told, now: datetime, *, draft: bool) -> NewCase
         "track": given.get("track") or Track.PBOC,
         "language": told.language,
         "summary": given.get("summary", "") or _first_line(given.get("facts", "")),
-        "facts": "\n".join(filter(None, [given.get("facts", ""), _day(given.get("day", ""))])),
+        "facts": _dated(given, ""),
         "request": given.get("request", ""),
         "institution": given.get("institution", ""),
         "institution_id": next(iter(found)) if len(found) == 1 else None,
@@ -225,12 +253,13 @@ def _new(conn: Connection, told: Told, now: datetime, *, draft: bool) -> NewCase
         "draft": draft,
         "person": _person(given.get("person", ""), told.contact, told.language),
     }
-    if agent:
+    if agent or given.get("agent") or told.agent_contact != Contact():
         raw["agent"] = _person(given.get("agent", ""), told.agent_contact, told.language)
     return read(NewCase, raw)
 
 
 def _person(name: str, contact: Contact, language: str) -> Person:
+    name = "" if name == KEPT else name
     return read(Person, {"name": name, "phone": contact.phone, "email": contact.email, "language": language})
 
 
@@ -239,8 +268,13 @@ def _first_line(facts: str) -> str:
     return line[:60]
 
 
-def _day(day: str) -> str:
-    return f"（发生日期：{day}）" if day else ""
+def _dated(given: Mapping[str, str], held: str) -> str:
+    """The facts with the day in a last line; each as it was told now, else as the held facts have it."""
+    told = given.get("facts", "")
+    words = _DAY.sub("", told) or _DAY.sub("", held)
+    found = _DAY.search(told) or _DAY.search(held)
+    day = given.get("day") or (found[1] if found else "")
+    return "\n".join(filter(None, [words, f"（发生日期：{day}）" if day else ""]))
 
 
 def _prior(given: Mapping[str, str]) -> dict[str, Any] | None:
@@ -255,31 +289,46 @@ def _prior(given: Mapping[str, str]) -> dict[str, Any] | None:
     }
 
 
-def _check_named(new: NewCase, held: Person) -> None:
-    who = _merged(held, new.person)
-    reached = new.agent if new.agent is not None and (new.agent.phone or new.agent.email) else who
-    if new.type not in ANONYMOUS and not (who.name and (reached.phone or reached.email)):
+def _check_named(told: Fields, who: Person, agent: Person | None) -> None:
+    reached = agent if agent is not None and (agent.phone or agent.email) else who
+    if told.type not in ANONYMOUS and not (who.name and (reached.phone or reached.email)):
         raise NoName
 
 
-def _held(conn: Connection, vault: Vault, number: str) -> Person:
-    return privacy.read_person(conn, vault, history.load(conn, number).person_id)
-
-
-def _merged(held: Person, new: Person) -> Person:
-    """The new data over those that were held."""
-    return read(Person, privacy.told(held) | privacy.told(new))
+def _merged(conn: Connection, vault: Vault, id: str | None, new: Person) -> Person:
+    """The new data over those that are held of this person, if any are."""
+    held = privacy.told(privacy.read_person(conn, vault, id)) if id else {}
+    return read(Person, held | privacy.told(new))
 
 
 def _retell(conn: Connection, vault: Vault, number: str, told: Told, now: datetime) -> Case:
     """Puts what was told now in the place of what the draft held; what was not told stays."""
-    new = _new(conn, told, now, draft=True)
+    new, given = _new(conn, told, now, draft=True), told.texts
     case = history.load(conn, number, lock=True)
-    held = _held(conn, vault, number)
-    register.set_person(conn, vault, number, _merged(held, new.person), actor=ACTOR, now=now, version=None)
-    changes = {
-        name: value
-        for name in FIELDS
-        if (value := getattr(new, name)) not in ("", None, (), {}) and value != getattr(case.told, name)
+    who = _merged(conn, vault, case.person_id, new.person)
+    register.set_person(conn, vault, number, who, actor=ACTOR, now=now, version=None)
+    if new.agent is not None:
+        agent = _merged(conn, vault, case.agent_id, new.agent)
+        register.set_agent(conn, vault, number, agent, actor=ACTOR, now=now, version=None)
+    held = history.load(conn, number).told
+    changes: dict[str, object] = {
+        name: getattr(new, name) for name, texts in _SOURCES.items() if any(given.get(text) for text in texts)
     }
+    changes["language"] = new.language
+    if "facts" in changes:
+        changes["facts"] = _dated(given, held.facts)
+    if not given.get("summary") and held.summary and held.summary != _first_line(held.facts):
+        changes.pop("summary", None)  # one that was told in its own words
+    if (
+        (prior := new.prior_complaint)
+        and (known := held.prior_complaint)
+        and prior.to_institution == known.to_institution
+    ):
+        changes["prior_complaint"] = replace(prior, on=prior.on or known.on, reply=prior.reply or known.reply)
+    if "flags" in changes:
+        changes["flags"] = sorted({*held.flags, *new.flags})
+    if given.get("consent") == "no":
+        changes["consents"] = {purpose: day for purpose, day in held.consents.items() if purpose != "forward"}
+    elif "consents" in changes:
+        changes["consents"] = held.consents | new.consents
     return register.edit(conn, vault, number, changes, actor=ACTOR, now=now, version=None)

@@ -6,7 +6,8 @@ alone open nothing: four of them are guessed in a day.
 
 Each try takes a place in four counters by a conditional update, so that of any number that come at once no more are
 checked than a counter has places. A right one gives its places back. Whoever asks from an address of the case itself
-has nothing to guess and is not counted: nobody can shut an owner out by guessing at their case.
+has nothing to guess and is not counted. A full counter of the case or of the house refuses a telephone number with a
+name, which can be guessed, but not the code, which cannot: nobody can shut an owner out by guessing at their case.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from core.store import UPSERTS
 from core.vault import Vault
 
 WINDOW = timedelta(minutes=15)  # counted from the first try; a full counter stays shut for as long again
-# Wrong tries in a window. With codes of 48 bits the house-wide limit lets a sprayer guess one in 30 million years.
+# Wrong tries in a window. Of codes of 48 bits a million sources, each as often as it may, guess one in 1,600 years.
 LIMITS: Mapping[str, int] = {"source": 5, "network": 30, "case": 5, "all": 300}
+OWN = ("source", "network")  # whose limits bind a right code too
 EARLY = 100  # wrong tries in the whole house that are worth a look, long before it shuts
 NO_HASH = "0" * 64  # of no code, where there is no case at all
 
@@ -64,6 +66,7 @@ class Looked:
 def look_up(conn: Connection, vault: Vault, asked: Asked, asker: Asker, *, now: datetime) -> Looked:
     """What the house tells somebody who asks after a case; wrong and unknown take the same steps and look alike."""
     number = _number(asked.case_no)
+    aim = number or f"no number {vault.fingerprint('case', asked.case_no)[:12]}"  # one typo shuts out no other
     # For an unknown number some other case stands in, so that every step has as much to do; nothing of it opens.
     known, last = conn.execute(_IDS, {"no": number}).one()
     other = zlib.crc32(number.encode()) % (last + 1)
@@ -74,20 +77,24 @@ def look_up(conn: Connection, vault: Vault, asked: Asked, asker: Asker, *, now: 
     if there and row is not None and (row.conversation_id == asker.source or own):
         return Looked(case=history.load(conn, number))
     taken: list[tuple[str, str, int]] = []
-    for scope, key in _counters(asker, number):
+    full: tuple[str, str] | None = None
+    for scope, key in _counters(asker, aim):
         n = _take(conn, scope, key, now)
         if n is None:
-            return Looked(locked_until=_until(conn, scope, key))
+            full = scope, key
+            break
         taken.append((scope, key, n))
     kept = row.query_hash if row else NO_HASH
     right = hmac.compare_digest(register.query_hash(vault, number, numbers.plain_code(asked.code)), kept)
     named = (privacy.CALLED, privacy.called(vault, asked.phone, asked.name)) in marks
-    if there and (right or (named and asked.phone != "" and asked.name != "")):
-        _give_back(conn, asker, number)
+    by_code = right and (full is None or full[0] not in OWN)
+    by_name = named and full is None and asked.phone != "" and asked.name != ""
+    if there and (by_code or by_name):
+        _give_back(conn, taken)
         return Looked(case=history.load(conn, number))
     for scope, key, n in taken:
         _warn(conn, scope, key, n, now)
-    return Looked()
+    return Looked(locked_until=_until(conn, *full) if full else None)
 
 
 def mine(conn: Connection, source: str) -> str:
@@ -133,10 +140,10 @@ def _marks(conn: Connection, person_id: str) -> set[tuple[str, str]]:
     return {(row.kind, row.fingerprint) for row in conn.execute(_MARKS, {"id": person_id}).all()}
 
 
-def _counters(asker: Asker, number: str) -> list[tuple[str, str]]:
+def _counters(asker: Asker, aim: str) -> list[tuple[str, str]]:
     """In the order in which they are taken, always the same: narrow ones shut before they use up the wide ones."""
     network = [("network", asker.network)] if asker.network else []
-    return [("source", asker.source), *network, ("case", number), ("all", "")]
+    return [("source", asker.source), *network, ("case", aim), ("all", "")]
 
 
 def _taking(dialect: str) -> Any:
@@ -176,10 +183,10 @@ def _until(conn: Connection, scope: str, key: str) -> datetime:
     return conn.execute(_UNTIL, {"scope": scope, "key": key}).scalar_one()
 
 
-def _give_back(conn: Connection, asker: Asker, number: str) -> None:
-    """After a right try: the source and the case begin anew, the wide counters lose one."""
+def _give_back(conn: Connection, taken: list[tuple[str, str, int]]) -> None:
+    """After a right try: of the counters that it counted in, source and case begin anew, the wide ones lose one."""
     here = lookup_count.c
-    for scope, key in _counters(asker, number):
+    for scope, key, _ in taken:
         one = and_(here.scope == scope, here.key == key)
         if scope in ("source", "case"):
             conn.execute(delete(lookup_count).where(one))
@@ -194,4 +201,4 @@ def _warn(conn: Connection, scope: str, key: str, n: int, now: datetime) -> None
     elif scope == "network" and n == LIMITS[scope]:
         alarm.raise_alarm(conn, "lookup_spraying", f"network {key[:12]}", f"{n} wrong tries to look a case up", now)
     elif scope == "case" and n == LIMITS[scope]:
-        alarm.raise_alarm(conn, "lookup_guessed", key or "no number", f"{n} wrong tries at one case", now)
+        alarm.raise_alarm(conn, "lookup_guessed", key, f"{n} wrong tries at one case", now)

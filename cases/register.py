@@ -7,6 +7,7 @@ one new version; who saw an older version gets Conflict and loses nothing of the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -265,14 +266,22 @@ def set_person(
     if not names:
         return case
     privacy.replace(conn, vault, case.person_id, who)
-    masker = privacy.masker(conn, vault, case)
-    before, after = history.columns(case.told), history.columns(masker.fields(case.told))
-    row = {name: value for name, value in after.items() if value != before[name]}
-    masker.save(case.id)
-    done = history.record(conn, case, "person", {"changed": names}, actor=actor, now=now, changes=row)
-    if row:
-        words.index(conn, case.id)
-    return done
+    return _renamed(conn, vault, case, names, {}, actor=actor, now=now)
+
+
+def set_agent(
+    conn: Connection, vault: Vault, case_no: str, who: Person, *, actor: str, now: datetime, version: int | None
+) -> Case:
+    """Puts other data in the place of the data of who acts for the person, if anybody did; else like `set_person`."""
+    case = history.take(conn, case_no, version)
+    if case.agent_id is None:
+        id = privacy.add(conn, vault, who, now=now)
+        case = replace(case, agent_id=id)
+        return _renamed(conn, vault, case, ["agent"], {"agent_id": id}, actor=actor, now=now)
+    if privacy.read_person(conn, vault, case.agent_id) == who:
+        return case
+    privacy.replace(conn, vault, case.agent_id, who)
+    return _renamed(conn, vault, case, ["agent"], {}, actor=actor, now=now)
 
 
 # ---- cases that belong together --------------------------------------------------------------------------------------
@@ -346,6 +355,29 @@ def _consequences(conn: Connection, case: Case, what: Act, facts: Mapping[str, A
             raise IllegalAct(f"{into} cannot take it in: it is {'itself' if other.id == case.id else 'merged too'}")
         return {"merged_into": into}
     return {}
+
+
+def _renamed(
+    conn: Connection,
+    vault: Vault,
+    case: Case,
+    changed: list[str],
+    changes: Mapping[str, Any],
+    *,
+    actor: str,
+    now: datetime,
+) -> Case:
+    """Notes what changed of a case's people and veils names that are new in what was told."""
+    masker = privacy.masker(conn, vault, case)
+    before, after = history.columns(case.told), history.columns(masker.fields(case.told))
+    veiled = {name: value for name, value in after.items() if value != before[name]}
+    masker.save(case.id)
+    done = history.record(
+        conn, case, "person", {"changed": changed}, actor=actor, now=now, changes={**changes, **veiled}
+    )
+    if veiled:
+        words.index(conn, case.id)
+    return done
 
 
 def _submitted(new: NewCase) -> State:

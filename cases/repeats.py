@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from cases import history, privacy
 from cases.model import Case, CaseType, Fields, Person
-from cases.states import State
+from cases.states import ENDED, State
 from cases.tables import complaint_case, person_mark
 from core.vault import Vault
 
@@ -40,6 +40,25 @@ def repeated(conn: Connection, vault: Vault, who: Person, told: Fields, *, now: 
     rows = conn.execute(select(*history.SHOWN).where(*same).order_by(complaint_case.c.id.desc()).limit(20)).all()
     cases = (history.of_row(row) for row in rows)
     return tuple(case for case in cases if _same_business(case.told, told))
+
+
+def same_words(conn: Connection, conversation_id: str, told: Fields) -> Case | None:
+    """The newest open case of a conversation that tells the same in the same words, of no other institution.
+
+    `told` as the register keeps it, masked; without facts its summary is compared.
+    """
+    same = [
+        complaint_case.c.conversation_id == conversation_id,
+        complaint_case.c.type == told.type.value,
+        complaint_case.c.state.not_in((State.DRAFT.value, *sorted(ENDED))),
+        complaint_case.c.facts == told.facts,
+    ]
+    if not told.facts:
+        same.append(complaint_case.c.summary == told.summary)
+    if told.institution:
+        same.append(complaint_case.c.institution.in_((told.institution, "")))
+    row = conn.execute(select(*history.SHOWN).where(*same).order_by(complaint_case.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else history.of_row(row)
 
 
 def is_batch(conn: Connection, case: Case, *, now: datetime) -> bool:

@@ -225,6 +225,16 @@ async def test_a_draft_with_a_wrong_code_stays_where_it_is(office: Office) -> No
     assert (await office.case(number)).conversation_id == office.where("visitor")
 
 
+async def test_a_draft_of_which_nothing_is_told_is_not_filed_and_does_not_stop_the_talk(office: Office) -> None:
+    await office.ask("save_draft", heard="手机13912345678", contact="[mark]", person="王小明")
+    [line] = await office.ask("file_case", draft="yes")
+    assert "没能登记" in line.text
+    kinds = await office.store.read(lambda conn: conn.execute(select(alarm.c.kind)).scalars().all())
+    assert kinds == ["case_not_taken"]
+    [line] = await office.ask("file_case", draft="yes", facts="多扣年费")
+    assert NUMBER.search(line.text)
+
+
 # ---- looking up ------------------------------------------------------------------------------------------------------
 
 
