@@ -36,10 +36,15 @@ class Files:
 def taken(folder: Path) -> Files:
     """The files in `folder` and in the folders right inside it; ContentError names one that cannot be read.
 
-    Hidden files and editors' backups are left out. A folder that is not there has none.
+    Hidden files and editors' backups are left out. A folder that is not there has none; one that goes while it is
+    listed cannot be read.
     """
     found: dict[str, bytes] = {}
-    for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
+    try:
+        listed = sorted((*folder.glob("*"), *folder.glob("*/*")))
+    except OSError as e:
+        raise ContentError(f"{folder.name}:0: cannot be listed: {e.strerror or e}") from None
+    for path in listed:
         name = path.relative_to(folder)
         if path.suffix not in (".yml", ".yaml") or any(part.startswith(".") for part in name.parts):
             continue

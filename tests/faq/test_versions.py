@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import shutil
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +149,29 @@ def test_hidden_files_backups_and_other_files_are_no_content(folder: Path) -> No
 
 def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     assert files.taken(tmp_path / "nowhere").contents == {}
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_named_and_nothing_else_breaks(folder: Path) -> None:
+    away, looks = folder.with_name("away"), True
+
+    def take_away_and_bring_back() -> None:
+        while looks:
+            folder.rename(away)
+            away.rename(folder)
+
+    mover = threading.Thread(target=take_away_and_bring_back)
+    mover.start()
+    told = set[str]()
+    try:
+        for _ in range(500):
+            try:
+                files.taken(folder)
+            except ContentError as e:
+                told.add(str(e).split(": ")[1])
+    finally:
+        looks = False
+        mover.join()
+    assert told <= {"cannot be listed", "cannot be read"}
 
 
 def test_content_that_is_too_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
