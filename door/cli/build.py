@@ -18,6 +18,7 @@ from door.cli.setup import engine, steps, system
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 LINES_MAX = 500  # of one source file: past it a second reason to change has moved in
+WORKERS = 3  # one more than a small machine has processors: a third of the time of the tests is waiting
 SOURCES = (".py", ".ts", ".vue", ".js", ".css")
 
 
@@ -148,7 +149,7 @@ def _no_long_files() -> bool:
 
 def run_tests(
     context: typer.Context,
-    workers: Annotated[int, typer.Option("--workers", "-n", help="Processes that share the tests.")] = 2,
+    workers: Annotated[int, typer.Option("--workers", "-n", help="Processes that share the tests.")] = WORKERS,
 ) -> None:
     """Run every test; brings what it needs. Paths and pytest options narrow it: ./qiantai test tests/core -k lease
 

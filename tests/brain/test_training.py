@@ -85,6 +85,7 @@ def test_a_tensorflow_component_is_refused_in_one_sentence(tree: Path, component
     assert not (tree / "model.tar.gz").exists()
 
 
+FEW = {"greetings.yml", "stop.yml", "yes_no.yml"}
 WRONG: list[tuple[str, str, str, str]] = [
     ("nlu_data/nlu/greetings.yml", "nlu:\n", "nlu:\n\t- x: {\n", "greetings.yml"),
     ("nlu_data/rules/answers.yml", "action: utter_faq_answer", "action: utter_nothing", "utter_nothing"),
@@ -112,6 +113,9 @@ WRONG: list[tuple[str, str, str, str]] = [
 
 @pytest.mark.parametrize(("file", "old", "new", "sentence"), WRONG, ids=[row[3] + " " + row[0] for row in WRONG])
 def test_wrong_data_is_named_and_no_model_appears(tree: Path, file: str, old: str, new: str, sentence: str) -> None:
+    for examples in (tree / "nlu_data" / "nlu").iterdir():
+        if examples.name not in FEW:
+            examples.unlink()  # what is wrong is found without learning from all of them first
     text = (tree / file).read_text()
     assert old in text
     (tree / file).write_text(text.replace(old, new))

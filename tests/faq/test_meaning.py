@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from statistics import quantiles
 from typing import Any
 
 import numpy as np
@@ -93,22 +91,3 @@ def test_one_entry_alone_has_nothing_to_compare_with_and_works() -> None:
     made = Meaning(Vectors(encoder), {"zh": [["loan"]], "en": [["loan"]]}, [])
     [vector] = encoder.encode(["loan"])
     assert made.alike(vector, "zh").near[0] == pytest.approx(1.0, abs=1e-5)
-
-
-def test_a_hundred_thousand_phrasings_are_compared_exactly_in_time() -> None:
-    # Measured 2026-11-21: p95 9 ms on a quiet machine; with 4 ms for encoding a question that is well below 25 ms.
-    class Random:
-        def encode(self, inputs: list[str], **_: Any) -> NDArray[Any]:
-            rows = np.random.default_rng(len(inputs)).standard_normal((len(inputs), 256), dtype=np.float32)
-            return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    encoder = Encoder(Random(), "0123456789ab")
-    one = [[f"{entry} {n}" for n in range(500)] for entry in range(100)]
-    made = Meaning(Vectors(encoder), {"zh": one, "en": [[f"e{text}" for text in texts] for texts in one]}, [])
-    [vector] = encoder.encode(["question"])
-    took: list[float] = []
-    for _ in range(40):
-        started = time.thread_time()
-        made.alike(vector, "zh")
-        took.append(time.thread_time() - started)
-    assert quantiles(took, n=20)[-1] < 0.05

@@ -21,5 +21,3 @@ async def test_a_connection_to_postgresql_that_is_cut_around_commits_loses_and_d
     assert result["checks"] == dict.fromkeys(result["checks"], 0), result["report"]["examples"]
     assert result["report"]["accepted"] > 100
     assert result["unreached"] == []
-    # An operation that does not know its own first run again would keep a conversation waiting for its lease to end.
-    assert result["report"]["e2e_ms"]["most"] < 8000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ class FakeHouse:
         self._behave = behave
         self._heard = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by sender: one message at a time
         self._http: aiohttp.ClientSession
 
     async def take(self, request: web.Request) -> web.Response:
@@ -45,10 +47,14 @@ class FakeHouse:
             self.taken.append(message)
             self._heard.notify_all()
         if not again:
-            task = asyncio.create_task(self._behave(self, message))
+            task = asyncio.create_task(self._answer(message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return web.json_response({"ok": True})
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        async with self._turns[message["sender"]]:
+            await self._behave(self, message)
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Waits for a message that makes it `true`."""
