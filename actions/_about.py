@@ -99,7 +99,7 @@ def _day(day: str, language: str) -> str:
 
 _PUT: dict[tuple[str, str], Any] = {
     (SLOTS["institution"], "zh"): str,
-    (SLOTS["institution"], "en"): lambda name: facts.institutions()[name].en,
+    (SLOTS["institution"], "en"): lambda name: one.en if (one := facts.institutions().get(name.casefold())) else name,
     (SLOTS["business"], "zh"): str,
     (SLOTS["business"], "en"): lambda name: facts.businesses()[name].en,
     (SLOTS["case_no"], "zh"): lambda number: f"受理编号{number}",

@@ -12,18 +12,12 @@ from rasa_sdk.forms import FormValidationAction
 
 from actions import _about, _contact
 from actions._asking import ask, intent_of, metadata_of, say, since, text_of
+from actions._steps import BACK, RESTART, is_wish
 from core.model import AWAY
 from faq.folding import simplified
 
 TEXT_MIN = 4  # letters, digits or characters: less is a greeting or a slip
 TEXT_MAX = 2000  # characters, as many as a message has
-_BACK = re.compile(
-    r"我?[要想]?(?:返回|退回)(?:上一步|一步)?|(?:回到)?上一步|(?:go )?back|(?:one )?step back|previous(?: step)?"
-)
-_RESTART = re.compile(
-    r"我?[要想]?(?:重来|从头来|从头再来|重填|重写|重新[来填写说])(?:一遍|一次|吧)?|"
-    r"start (?:over|again)|begin again|restart"
-)
 _CORRECTION = re.compile(
     r"不对|不是|唔系|唔是|错了|[写说打]错|更正|改成|应该是|"
     r"\b(?:no|sorry|wait|actually|correction)\b\W|\bi meant?\b|\bshould be\b|\b(?:not|instead of) (?:rmb ?|¥)?\d",
@@ -32,7 +26,6 @@ _CORRECTION = re.compile(
 REFUSED = "message_contact_refused"  # slot: a contact was asked for and refused once
 SENTENCE_HAN, SENTENCE_WORDS = 8, 6  # characters or words from which an answer tells more than a name or a slip
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 # What is said to a contact that is none yet; the form asks again behind it.
 _AMISS: Mapping[str, str] = {
     "unseen_account": "leave_message.unseen_account",
@@ -64,7 +57,7 @@ class ValidateLeaveMessage(FormValidationAction):
         if since(tracker) >= AWAY:
             say(dispatcher, "leave_message.draft")
             return {"message_text": None}
-        if _is(_BACK, text) or _is(_RESTART, text):
+        if is_wish(BACK, text) or is_wish(RESTART, text):
             say(dispatcher, "leave_message.first_step")
             return {"message_text": None}
         if len(re.findall(r"\w", text)) < TEXT_MIN or len(text) > TEXT_MAX:
@@ -88,8 +81,8 @@ class ValidateLeaveMessage(FormValidationAction):
         Said instead of one: a step back, all over again, or a correction, which is added to the message.
         """
         contact = text_of(value)
-        for wish, key in ((_BACK, "leave_message.back"), (_RESTART, "leave_message.restart")):
-            if _is(wish, contact):
+        for wish, key in ((BACK, "leave_message.back"), (RESTART, "leave_message.restart")):
+            if is_wish(wish, contact):
                 say(dispatcher, key)
                 return {"message_text": None, "message_contact": None, **_about.EMPTY}
         given = _contact.heard(contact, str((metadata_of(tracker).get("channel") or {}).get("kind", "")))
@@ -140,8 +133,3 @@ def _read_back(dispatcher: CollectingDispatcher, tracker: Tracker, about: dict[s
 def _is_sentence(text: str) -> bool:
     """Whether `text` tells something, so that it is more of the message rather than a slip."""
     return len(_HAN.findall(text)) >= SENTENCE_HAN or len(text.split()) >= SENTENCE_WORDS
-
-
-def _is(wish: re.Pattern[str], text: str) -> bool:
-    """Whether `text` says nothing but this wish."""
-    return wish.fullmatch(_EDGES.sub("", simplified(text)).casefold()) is not None

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
+from bot import saying
 from bot.casework import Casework
 from bot.tongues import Spoken
 from core import alarm, inbox, outbox, questions, turns
 from core.effects import (
-    PRIVATE,
     Alert,
     CancelHandOff,
     CaseEffect,
@@ -23,7 +23,7 @@ from core.effects import (
     Rate,
     SetLanguage,
 )
-from core.model import Author, Lease, Rendered, Turn
+from core.model import Author, Capabilities, Lease, Rendered, Turn
 from core.questions import Missed
 from core.tables import conversation, effect
 from desk import handoff
@@ -68,14 +68,14 @@ def apply(
     plan: Plan,
     *,
     casework: Casework,
-    live: bool,
+    carries: Capabilities,
     until: datetime,
     now: datetime,
 ) -> tuple[int, bool]:
     """Commits `plan` for `turn`; the visit it belongs to, and whether a further message of the conversation is due.
 
     LeaseLost (nothing applied) if the message is closed already or the conversation was taken over. The lease runs
-    `until` afterwards; turns.FREE gives it back. `live`: the channel's clients read the ledger themselves.
+    `until` afterwards; turns.FREE gives it back. `carries`: what the conversation's channel can.
     """
     visit = turns.finish(
         conn,
@@ -91,33 +91,33 @@ def apply(
     )
     if plan.parked:
         _tell_parked(conn, turn, plan, now)
-    _act(conn, held, turn, plan, casework, live=live, now=now)
+    _act(conn, held, turn, plan, casework, carries, now=now)
     return visit, turns.has_due(conn, held.conversation, now)
 
 
 def apply_out_of_turn(
-    conn: Connection, seen: Lease, turn: Turn, plan: Plan, *, casework: Casework, live: bool, now: datetime
+    conn: Connection, seen: Lease, turn: Turn, plan: Plan, *, casework: Casework, carries: Capabilities, now: datetime
 ) -> None:
     """Commits a plan that needed no brain, past the messages before it. LeaseLost (nothing applied) as above."""
     turns.finish_out_of_turn(conn, seen, turn, outcome=plan.outcome, parked=plan.parked, now=now)
     if plan.parked:
         _tell_parked(conn, turn, plan, now)
-    _act(conn, seen, turn, plan, casework, live=live, now=now)
+    _act(conn, seen, turn, plan, casework, carries, now=now)
 
 
 def _act(
-    conn: Connection, held: Lease, turn: Turn, plan: Plan, casework: Casework, *, live: bool, now: datetime
+    conn: Connection, held: Lease, turn: Turn, plan: Plan, casework: Casework, carries: Capabilities, *, now: datetime
 ) -> None:
     said = [words for n, asked in enumerate(plan.effects) for words in _do(conn, turn, n, asked, casework, now)]
     outbox.put(
         conn,
         held.conversation,
-        [*said, *plan.say],
+        saying.carried([*said, *plan.say], carries),
         # A cause of its own: what made the turn fail may be that a `turn:` row cannot be written.
         cause=f"{'parked' if plan.parked else 'turn'}:{turn.inbox_id}",
         author=Author.SYSTEM if plan.parked else Author.BOT,
         now=now,
-        live=live,
+        live=carries.live,
         epoch=held.epoch,
         in_reply_to=turn.external_id,
         answers=turn.seq,
@@ -139,8 +139,9 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, casework: Casework,
     """Applies one effect and gives what it has to say; its row's key (message, place) is what makes a second time
     impossible."""
     fields, cause = asdict(asked), f"{turn.inbox_id}:{n}"
-    name, case_effect = fields.pop("name"), isinstance(asked, CaseEffect)
-    kept = {field: value for field, value in fields.items() if not (case_effect and field in PRIVATE)}
+    name = fields.pop("name")
+    # Of a case only which fields there were: what they say is the case's, and goes when the case's data goes.
+    kept = {"filled": sorted(k for k, v in fields.items() if v)} if isinstance(asked, CaseEffect) else fields
     conn.execute(insert(effect).values(inbox_id=turn.inbox_id, n=n, name=name, fields=kept, applied_at=now))
     if isinstance(asked, CaseEffect):
         return casework.do(conn, turn, n, asked, now)

@@ -29,6 +29,7 @@ _ASKED_INSTEAD = re.compile(
     re.IGNORECASE,
 )
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+AGAIN = "/complaint_again"  # the button by which a matter that looks like an older one is filed all the same
 _QUESTION = re.compile(r'/faq\{"id":"\w+"\}')
 
 
@@ -67,6 +68,11 @@ def _topics(pages: tuple[Button, ...]) -> dict[str, str]:
             found.setdefault(_plain(one).removesuffix("s"), page.payload)
     found.pop("", None)
     return found
+
+
+def pending(offered: Sequence[Button]) -> str | None:
+    """What the list that was said last leaves to be told: "repeat", whether it is the matter of an older case."""
+    return "repeat" if any(button.payload == AGAIN for button in offered) else None
 
 
 def asked_instead(text: str) -> str:

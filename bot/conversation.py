@@ -13,15 +13,18 @@ from typing import Literal, Protocol, cast
 import structlog
 from sqlalchemy import Connection
 
-from bot import choices, follow_up, saying, tongues
+from bot import choices, follow_up, plans, rating, saying, tongues
 from bot.apply import Plan, apply, apply_out_of_turn, pack, unpack
 from bot.brain import BrainClient, TurnFailed, TurnReply, TurnRequest
 from bot.casework import Casework
 from bot.heartbeat import Heartbeat
+from bot.id_request import NOWHERE, IdPage
 from bot.reflexes import Reflex, Reflexes
 from bot.tongues import Spoken
-from cases import intake
+from cases import intake, lookup
+from cases.states import State
 from core import alarm, outbox, questions, retry, turns
+from core.effects import CaseEffect
 from core.errors import LeaseLost, LedgerBusy
 from core.live import Live
 from core.model import (
@@ -33,6 +36,7 @@ from core.model import (
     Lease,
     Locale,
     MessageKind,
+    OwnCase,
     Rendered,
     Say,
     Turn,
@@ -42,12 +46,10 @@ from core.turns import FREE, Waiting
 from core.vault import Vault
 from faq.asking import Asking
 from faq.publish import Current
-from faq.responses import Renderer
 from faq.search import Found
 
 log = structlog.get_logger()
 
-GOES_ON = "/complaint"  # a button that begins a complaint, or goes on with a draft
 HOLD_AFTER_SWEEP = 0.5  # seconds: the sweeper looks this often, so a sentence due at 5 s is written from 4.5 s on
 
 
@@ -75,6 +77,7 @@ class Limits:
     hold_after: float = 5.0  # seconds
     outage: float = 600.0  # seconds in which one holding sentence is enough
     default_language: Language = "zh"
+    ids: IdPage = NOWHERE
 
 
 Outcome = Literal["answered", "silent", "parked", "postponed", "lost"]
@@ -133,7 +136,7 @@ class Conversations:
         def op(conn: Connection) -> Lease | None:
             nonlocal held  # run again after a commit whose answer was lost, it knows its own lease
             held = turns.lease(conn, conversation, now, self._limits.lease, mine=held)
-            return held
+            return held and replace(held, cases=lookup.recent(conn, conversation))
 
         return await self._store.write(op, conversation)
 
@@ -165,16 +168,15 @@ class Conversations:
 
     async def _apply_out_of_turn(self, seen: Lease, turn: Turn, plan: Plan) -> None:
         started = time.perf_counter()
-        plan = self._as_carried(seen, plan)
-        live = self._accounts[seen.channel].capabilities.live
+        carries = self._accounts[seen.channel].capabilities
         casework = self._casework(plan)
         now = self._clock()
         with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
             await self._store.write(
-                lambda conn: apply_out_of_turn(conn, seen, turn, plan, casework=casework, live=live, now=now),
+                lambda conn: apply_out_of_turn(conn, seen, turn, plan, casework=casework, carries=carries, now=now),
                 seen.conversation,
             )
-            self._announce(seen.conversation, live=live)
+            self._announce(seen.conversation, live=carries.live)
             self._ended(turn, plan, time.perf_counter() - started)
 
     async def _take(self, held: Lease) -> bool:
@@ -195,7 +197,9 @@ class Conversations:
                     log.warning("turn_lost", conversation_id=held.conversation, message_id=turn.inbox_id, why=e.code)
                     return isinstance(e, LeaseLost) and await self._let_go(held)
                 self._ended(turn, plan, time.perf_counter() - started)
-                held = _after(held, plan, visit, self._clock())
+                held = plans.after(held, plan, visit, self._clock())
+                if more and any(isinstance(asked, CaseEffect) for asked in plan.effects):
+                    held = replace(held, cases=await self._cases(turn))
         return more
 
     def _ended(self, turn: Turn, plan: Plan, seconds: float) -> None:
@@ -241,31 +245,24 @@ class Conversations:
 
     async def _commit(self, held: Lease, turn: Turn, plan: Plan, *, last: bool) -> tuple[int, bool]:
         now = self._clock()
-        plan = self._as_carried(held, plan)
         until = FREE if last else now + timedelta(seconds=self._limits.lease)
-        live = self._accounts[held.channel].capabilities.live
+        carries = self._accounts[held.channel].capabilities
         casework = self._casework(plan)
         done = await self._store.write(
-            lambda conn: apply(conn, held, turn, plan, casework=casework, live=live, until=until, now=now),
+            lambda conn: apply(conn, held, turn, plan, casework=casework, carries=carries, until=until, now=now),
             held.conversation,
         )
-        self._announce(held.conversation, live=live)
+        self._announce(held.conversation, live=carries.live)
         return done
-
-    def _as_carried(self, held: Lease, plan: Plan) -> Plan:
-        """The plan as its channel carries it: a platform that bounds answers counts them, so they go out as one, and a
-        template is paid for each time; the choices do not fit into it, so a number means none of them."""
-        carries = self._accounts[held.channel].capabilities
-        if not plan.say or (carries.free_text and not carries.window):
-            return plan
-        whole = plan.say[0] if len(plan.say) == 1 else saying.merged(plan.say)
-        return replace(plan, say=(whole if carries.free_text else replace(whole, buttons=()),))
 
     def _casework(self, plan: Plan) -> Casework:
         """Who does what the plan asks of cases, in the language in which it answers."""
         spoken, renderer = plan.spoken.after(plan.effects), self._content.current.renderer
         return Casework(
-            vault=self._vault, render=lambda say: renderer.render(say, spoken.locale), language=spoken.answered
+            vault=self._vault,
+            render=lambda say: renderer.render(say, spoken.locale),
+            language=spoken.answered,
+            ids=self._limits.ids,
         )
 
     def _announce(self, conversation: ConversationId, *, live: bool) -> None:
@@ -278,7 +275,7 @@ class Conversations:
         spoken = self._spoken(held, turn)
         if held.owner != "bot":
             return Plan(say=(), state=held.state, spoken=spoken, outcome="seat")
-        reflex = self._reflex(turn)
+        reflex = self._reflex(turn) or rating.taken(turn, held.offered)
         if reflex is not None and not reflex.brain:
             return self._reflex_plan(held, reflex, None, spoken)
         current = self._content.current  # one state of the content for the whole turn
@@ -289,14 +286,14 @@ class Conversations:
             if reflex is None:
                 raise
             reply = None  # what a reflex says does not need the brain
-        if reflex is not None:
+        if reflex is not None and not (reflex.alone and reply):
             return self._reflex_plan(held, reflex, reply, spoken)
         answered = cast("TurnReply", reply)
         resumed = replace(answered, say=saying.resumed(answered.say, self._since(held)))
-        return _brain_plan(resumed, found, spoken, current.renderer)
+        return plans.of_brain(resumed, found, spoken, current.renderer)
 
     def _reflex(self, turn: Turn) -> Reflex | None:
-        return self._reflexes.match(turn.text) if turn.kind is MessageKind.TEXT else None
+        return self._reflexes.of(turn.kind, turn.text)
 
     def _reflex_plan(self, held: Lease, reflex: Reflex, reply: TurnReply | None, spoken: Spoken) -> Plan:
         """The reflex's own words first; the brain may go on from there, it does not overrule them."""
@@ -335,7 +332,7 @@ class Conversations:
         found = asked.found if asked else None
         account = self._accounts[held.channel]
         now = self._clock()
-        draft = await self._draft(turn) if payload.startswith(GOES_ON) else {}
+        draft = await self._draft(turn) if any(own.state == State.DRAFT for own in held.cases) else {}
         reply = await self._brain.turn(
             TurnRequest(
                 turn=f"{turn.inbox_id}-{held.fence}",
@@ -352,8 +349,8 @@ class Conversations:
                 hits_decision=found.decision if found else "none",
                 hits=found.hits if found else (),
                 context={
-                    "pending": None,
-                    "case": None,
+                    "pending": choices.pending(held.offered),
+                    "cases": held.cases,
                     "draft": draft,
                     "last_speaker": "bot",
                     "since": self._since(held),
@@ -382,6 +379,9 @@ class Conversations:
         if has_more:
             return follow_up.details(before)
         return follow_up.answer(before) if best and follow_up.is_on(text, entry) else follow_up.NOTHING_MORE
+
+    async def _cases(self, turn: Turn) -> tuple[OwnCase, ...]:
+        return await self._store.read(lambda conn: lookup.recent(conn, turn.conversation))
 
     async def _draft(self, turn: Turn) -> dict[str, str]:
         """What the conversation's draft of a complaint holds."""
@@ -469,30 +469,3 @@ class Conversations:
 
     def _rendered(self, say: tuple[Say, ...], locale: Locale) -> tuple[Rendered, ...]:
         return saying.rendered(say, locale, self._content.current.renderer)
-
-
-def _brain_plan(reply: TurnReply, found: Found | None, spoken: Spoken, renderer: Renderer) -> Plan:
-    locale = spoken.after(reply.effects).locale
-    say = saying.honest(reply.say, found)
-    return Plan(
-        say=tuple(saying.matched(words, found) for words in saying.rendered(say, locale, renderer)),
-        effects=reply.effects,
-        state=pack(reply.state),
-        spoken=spoken,
-        outcome=reply.decision.label,
-        missed=saying.missed(say, found, spoken.language),
-    )
-
-
-def _after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
-    """The lease as the next message of the same conversation finds it."""
-    return replace(
-        held,
-        state=plan.state,
-        spoken=plan.spoken.language,
-        script=plan.spoken.script,
-        language=tongues.switched(plan.effects) or held.language,
-        visit=visit,
-        last_at=now,
-        offered=(),
-    )

@@ -15,16 +15,16 @@ import yaml
 from core import effects
 from core.effects import Effect
 from core.errors import ContentError
-from core.model import Say
+from core.model import MessageKind, Say
 
 TABLE = Path(__file__).with_name("reflexes.yml")
 PHRASE_MAX = 40  # characters: what is longer says more than the wish itself, and the brain should read it
-FIELDS = {"name", "say", "effects", "brain", "whole", "phrase", "always", "anywhere", "unless"}
+FIELDS = {"name", "say", "effects", "alone", "brain", "whole", "phrase", "always", "anywhere", "unless"}
 
 # The traditional characters that the table's own words need; the rest of a message may stay as it is.
 _SIMPLIFIED = str.maketrans(
-    "殺樓遺書結無腕農藥燒炭殘綁彈傷嗎訂閱請問訴轉換繫線務話說談對應個馬現準備會難過撐絕潰證號碼銀為",
-    "杀楼遗书结无腕农药烧炭残绑弹伤吗订阅请问诉转换系线务话说谈对应个马现准备会难过撑绝溃证号码银为",
+    "殺樓遺書結無腕農藥燒炭殘綁彈傷嗎訂閱請問訴轉換繫線務話說談對應個馬現準備會難過撐絕潰證號碼銀為鏈連發給剛這開見",
+    "杀楼遗书结无腕农药烧炭残绑弹伤吗订阅请问诉转换系线务话说谈对应个马现准备会难过撑绝溃证号码银为链连发给刚这开见",
 )
 _BLANK_BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
@@ -38,6 +38,7 @@ class Reflex:
     say: tuple[Say, ...]
     effects: tuple[Effect, ...] = ()
     brain: str = ""  # payload for the brain, asked after `say` if it is up; "" for none
+    alone: bool = False  # it says and asks for something only while the brain is down
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ class _Rule:
     phrase: re.Pattern[str] | None
     always: re.Pattern[str] | None
     unless_or_anywhere: re.Pattern[str] | None  # group 1 is set where `anywhere` matched
+
+
+# What is said of messages that nobody could read: the brain would only say the same, later.
+UNREAD = {
+    MessageKind.TOO_LONG: Reflex(name="too_long", say=(Say(key="too_long"),)),
+    MessageKind.UNREADABLE: Reflex(name="unreadable", say=(Say(key="system.unreadable"),)),
+}
 
 
 class Reflexes:
@@ -59,6 +67,17 @@ class Reflexes:
     @property
     def all(self) -> tuple[Reflex, ...]:
         return tuple(rule.reflex for rule in self._rules)
+
+    def of(self, kind: MessageKind, text: str) -> Reflex | None:
+        """The reflex of any message: by its words if they were typed, by its kind if nobody reads it to the end.
+
+        What begins with a cry for help is answered as one, however long it is.
+        """
+        if kind is MessageKind.TEXT:
+            return self.match(text)
+        unread = UNREAD.get(kind)
+        found = self.match(text) if unread is not None and text else None
+        return found if found is not None and not found.brain else unread
 
     def match(self, text: str) -> Reflex | None:
         """The reflex of a typed message, None for every other message. Takes a few microseconds and never fails."""
@@ -104,6 +123,7 @@ def _rule(row: Mapping[str, Any]) -> _Rule:
             say=tuple(Say(key=str(key)) for key in row["say"]),
             effects=tuple(effects.read(e) for e in row.get("effects", ())),
             brain=str(row.get("brain", "")),
+            alone=bool(row.get("alone")),
         )
         anywhere, unless = _any(row.get("anywhere")), _any(row.get("unless"))
         both = f"{unless}|({anywhere})" if unless and anywhere else f"({anywhere})" if anywhere else ""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.errors import ContentError
-from core.model import AWAY, Language, Locale, Rendered, Say
+from core.model import AWAY, Capabilities, Language, Locale, Rendered, Say
 from core.questions import Candidate, Missed
 from faq.responses import Renderer
 from faq.search import Found
 
 GONE = Say(key="faq.expired")
-FORM = "leave_message."  # what keys of the form begin with
-FORM_QUESTIONS = frozenset({"leave_message.ask_text", "leave_message.ask_contact"})
+# What is said to whoever comes back to an open form, by what the keys of the form begin with.
+STILL_OPEN = {"leave_message.": "leave_message.draft", "complaint.": "complaint.kept"}
+QUESTION = re.compile(r"((?:leave_message|complaint)\.)(?:ask_|read_back)")  # a form's own
 # A question that the brain takes for somebody else's matter may be one that an entry is missing for, or ran out.
 UNANSWERED = frozenset({"faq.no_answer", "out_of_scope", "person.offer"})
 
@@ -32,7 +34,16 @@ def _words(say: Say, locale: Locale, renderer: Renderer) -> Rendered:
         return renderer.render(GONE, locale)
 
 
-def merged(say: tuple[Rendered, ...]) -> Rendered:
+def carried(say: list[Rendered], carries: Capabilities) -> list[Rendered]:
+    """All that a turn says, as its channel carries it: a platform that bounds answers counts them, so they go out as
+    one, and a template is paid for each time; the choices do not fit into it, so a number means none of them."""
+    if not say or (carries.free_text and not carries.window):
+        return say
+    whole = say[0] if len(say) == 1 else merged(say)
+    return [whole if carries.free_text else replace(whole, buttons=())]
+
+
+def merged(say: Sequence[Rendered]) -> Rendered:
     """All of `say` in one message, with the choices of each; what is kept of an answer is kept of the first."""
     texts = [f"{one.text}\n{one.source}" if one.source else one.text for one in say]
     answer = next((one for one in say if one.entry), say[0])
@@ -50,11 +61,12 @@ def honest(say: tuple[Say, ...], found: Found | None) -> tuple[Say, ...]:
 def resumed(say: tuple[Say, ...], since: float | None) -> tuple[Say, ...]:
     """`say`, but where a form asks on after something else, that it is still open if the contact was away; `since`:
     seconds since the conversation's turn before."""
-    if since is None or since < AWAY or len(say) < 2 or say[-1].key not in FORM_QUESTIONS:
+    asks = QUESTION.match(say[-1].key) if say else None
+    if since is None or since < AWAY or len(say) < 2 or asks is None:
         return say
-    if any(one.key.startswith(FORM) for one in say[:-1]):
+    if any(one.key.startswith(asks[1]) for one in say[:-1]):
         return say
-    return (*say[:-1], Say(key="leave_message.draft"), say[-1])
+    return (*say[:-1], Say(key=STILL_OPEN[asks[1]]), say[-1])
 
 
 def matched(words: Rendered, found: Found | None) -> Rendered:

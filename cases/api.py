@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, File, Header, Path, Query, Response, Upl
 from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
-from cases import attachments, finding, history, keys, numbers, privacy, register, shapes, tasks
+from cases import attachments, finding, history, id_links, keys, numbers, privacy, register, shapes, tasks
 from cases.model import Attachment, Case, CaseEvent, NewCase, NewTask, Person, Task
 from cases.office import NO_STORE, REFUSED, SHOWN, Caller, Described, Id, Key, Office, Require, actor, like
 from cases.shapes import Changes, Standing
@@ -193,12 +193,15 @@ def router(office: Office, require: Require) -> APIRouter:
         caller: Annotated[Caller, writes],
         response: Response,
     ) -> Standing:
-        """Puts other data in the place of the person's; the event names the fields, not what they hold."""
+        """Puts other data in the place of the person's; the event names the fields, not what they hold. A case that
+        waited for the number of an identity paper alone goes on with it."""
         who = actor(caller)
-        done = await write(
-            lambda conn, now: register.set_person(conn, vault, case_no, new, actor=who, now=now, version=seen)
-        )
-        return stand(done, response)
+
+        def op(conn: Connection, now: datetime) -> Case:
+            case = register.set_person(conn, vault, case_no, new, actor=who, now=now, version=seen)
+            return id_links.complete(conn, vault, case, id_links.ENTERED, actor=who, now=now)
+
+        return stand(await write(op), response)
 
     @routes.put("/cases/{case_no}/links")
     async def link(

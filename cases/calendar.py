@@ -45,6 +45,14 @@ def works(day: date) -> bool:
     return day in work or (day.weekday() < SATURDAY and day not in rest)
 
 
+def next_working_day(day: date) -> date:
+    """The first day after that one on which people work."""
+    day += DAY
+    while not works(day):
+        day += DAY
+    return day
+
+
 @cache  # the package looks through its whole table each time, and a limit asks for a month of days
 def _published(day: date) -> bool:
     return bool(chinese_calendar.is_workday(day))  # pyright: ignore[reportUnknownMemberType]

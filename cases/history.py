@@ -17,7 +17,7 @@ from cases.tables import case_event, complaint_case
 from core.errors import NotFound
 
 # What a list or a case shows.
-INSIDE = frozenset({"cause", "indexed", "query_hash"})
+INSIDE = frozenset({"cause", "indexed", "query_hash", "news_n", "ask_at"})
 SHOWN = tuple(each for each in complaint_case.c if each.name not in INSIDE)
 _OWN = tuple(each.name for each in dataclasses.fields(Case) if each.name not in {"told", "state"})
 _BY_NO = select(*SHOWN).where(complaint_case.c.case_no == bindparam("no"))

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from cases import history, institutions, privacy, register, tasks
-from cases.calendar import DAY, midnight, today, works
-from cases.model import BadCase, Case, CaseType, Fields, NewCase, NewTask, Opened, Person, Track, read
+from cases import evidence, history, id_links, institutions, privacy, register, tasks
+from cases.calendar import DAY, midnight, next_working_day, today
+from cases.model import BadCase, Case, CaseType, Fields, Flag, NewCase, NewTask, Opened, Person, Track, read
 from cases.repeats import is_batch, repeated, same_words
 from cases.states import Act, IllegalAct, State
 from cases.tables import complaint_case
@@ -28,14 +28,17 @@ ACTOR = "consumer"
 ANONYMOUS = frozenset({CaseType.ENQUIRY, CaseType.SUGGESTION})  # what nobody needs to give a name for
 ON_BEHALF = ("proxy", "heir", "group")
 REPRESENTATIVES_MAX = 5  # of a group (R12)
+APART = "new"  # in the place of a draft's number: a complaint beside the draft that there is
 KEPT = "kept"  # stands for a name or contact that the draft holds; told, it tells nothing
 _DAY = re.compile(r"\n?（发生日期：([^）]*)）$")
+_HEIR = "（由继承人投诉）"  # a last line of the facts, too: no field says it
+_ASKED, _NOT_ASKED = "已向机构投诉", "未向机构投诉"
 # Of which texts (core.effects) a field is made.
 _SOURCES: Mapping[str, tuple[str, ...]] = {
     "type": ("type",),
     "track": ("track",),
     "summary": ("summary", "facts"),
-    "facts": ("facts", "day"),
+    "facts": ("facts", "day", "on_behalf"),
     "request": ("request",),
     "institution": ("institution",),
     "institution_id": ("institution",),
@@ -93,11 +96,16 @@ def draft_of(conn: Connection, conversation_id: str) -> str:
 
 
 def save_draft(conn: Connection, vault: Vault, told: Told, *, cause: str, now: datetime) -> Opened:
-    """Keeps what was told, in the conversation's draft if it has one; only a new one comes with a code."""
-    number = draft_of(conn, told.conversation_id)
+    """Keeps what was told, in the conversation's draft if it has one and this is not apart from it; only a new one
+    comes with a code."""
+    number = draft_of(conn, told.conversation_id) if told.texts.get("draft") != APART else ""
     if number:
-        return Opened(case=_retell(conn, vault, number, told, now), query_code="")
-    return register.open_case(conn, vault, _new(conn, told, now, draft=True), actor=ACTOR, cause=cause, now=now)
+        kept = Opened(case=_retell(conn, vault, number, told, now), query_code="")
+    else:
+        new = _new(conn, told, now, draft=True)
+        kept = register.open_case(conn, vault, new, actor=ACTOR, cause=cause, now=now)
+    evidence.give(conn, kept.case.case_no, told.conversation_id, now=now)
+    return kept
 
 
 def resume(conn: Connection, case: Case, conversation_id: str, *, now: datetime) -> Case:
@@ -108,25 +116,38 @@ def resume(conn: Connection, case: Case, conversation_id: str, *, now: datetime)
 
 
 def recall(conn: Connection, vault: Vault, conversation_id: str) -> dict[str, str]:
-    """What the conversation's draft holds, by the names of core.effects, for whoever goes on with it; of a name and a
-    contact only that they are there (KEPT). Empty: there is no draft."""
+    """What the conversation's draft holds, by the names of core.effects, for whoever goes on with it; of names and
+    contacts only that they are there (KEPT), of a track only one that is not everybody's. Empty: there is no draft."""
     number = draft_of(conn, conversation_id)
     if not number:
         return {}
     case = history.load(conn, number)
     told, who = case.told, privacy.read_person(conn, vault, case.person_id)
+    agent = privacy.read_person(conn, vault, case.agent_id) if case.agent_id else Person()
+    prior = told.prior_complaint
+    words, day, heir = _apart(told.facts)
+    acting = "group" if Flag.BATCH in told.flags else "heir" if heir else "proxy"
     found = {
         "draft": number,
         "type": told.type.value,
         "summary": told.summary,
-        "facts": told.facts,
+        "facts": words,
+        "day": day,
         "request": told.request,
         "institution": told.institution,
         "business": told.business_code,
+        "track": told.track.value if told.track is not Track.PBOC else "",
         "amount": f"{told.amount:.2f}" if told.amount is not None else "",
         "consent": "yes" if "forward" in told.consents else "",
         "person": KEPT if who.name else "",
         "contact": KEPT if who.phone or who.email else "",
+        "on_behalf": acting if case.agent_id else "",
+        "agent": KEPT if agent.name else "",
+        "agent_contact": KEPT if agent.phone or agent.email else "",
+        "people": str(told.people_count) if told.people_count > 1 else "",
+        "prior": "" if prior is None else "no" if prior.to_institution == _NOT_ASKED else "yes",
+        "prior_day": prior.on.isoformat() if prior and prior.on else "",
+        "prior_reply": prior.reply if prior else "",
     }
     return {name: value for name, value in found.items() if value}
 
@@ -140,7 +161,7 @@ def file(conn: Connection, vault: Vault, told: Told, *, cause: str, again: bool,
     A second case of one matter from the same conversation is not filed unless `again`; from elsewhere it is, marked as
     a repeat: who only gives somebody's telephone number must not learn what that person has told us.
     """
-    number = draft_of(conn, told.conversation_id) if told.texts.get("draft") else ""
+    number = draft_of(conn, told.conversation_id) if told.texts.get("draft", APART) not in ("", APART) else ""
     new = _new(conn, told, now, draft=False)
     fields, who, agent = new, new.person, new.agent
     if number:
@@ -162,7 +183,9 @@ def file(conn: Connection, vault: Vault, told: Told, *, cause: str, again: bool,
         opened = Opened(case=case, query_code=code)
     else:
         opened = register.open_case(conn, vault, new, actor=ACTOR, cause=cause, now=now)
+    evidence.give(conn, opened.case.case_no, told.conversation_id, now=now)
     case = _flag(conn, vault, opened.case, repeat=bool(before) or own is not None, now=now)
+    case = id_links.ask(conn, vault, case, now=now)
     return Filed(opened=Opened(case=case, query_code=opened.query_code))
 
 
@@ -184,10 +207,11 @@ def _flag(conn: Connection, vault: Vault, case: Case, *, repeat: bool, now: date
 
 
 def supplement(conn: Connection, vault: Vault, case: Case, text: str, *, now: datetime) -> Case:
-    """Adds to a case; if something was asked for, this is it. IllegalAct for a case that has ended."""
+    """Adds to a case; if something was asked for that can be told in a chat, this is it. IllegalAct for a case that has
+    ended."""
     if case.ended:
         raise IllegalAct(f"a case that is {case.state} takes nothing more")
-    if case.state is State.SUPPLEMENT_REQUESTED:
+    if case.state is State.SUPPLEMENT_REQUESTED and not id_links.waits(conn, vault, case):
         facts = {"text": text}
         return register.act(conn, vault, case.case_no, Act.SUPPLEMENT, facts, actor=ACTOR, now=now, version=None)
     return register.note(conn, vault, case.case_no, text, actor=ACTOR, now=now)
@@ -202,10 +226,8 @@ def urge(conn: Connection, vault: Vault, case: Case, *, now: datetime) -> bool:
     if urged and today(urged[-1]) == today(now):
         return False
     register.urge(conn, case.case_no, actor=ACTOR, now=now)
-    day = today(now) + DAY
-    while not works(day):
-        day += DAY
-    task = NewTask(title="消费者催办：请答复进展", owner=case.owner, due_at=midnight(day + DAY))
+    end = midnight(next_working_day(today(now)) + DAY)
+    task = NewTask(title="消费者催办：请答复进展", owner=case.owner, due_at=end)
     tasks.add(conn, vault, case.case_no, task, actor=ACTOR, now=now)
     return True
 
@@ -269,12 +291,20 @@ def _first_line(facts: str) -> str:
 
 
 def _dated(given: Mapping[str, str], held: str) -> str:
-    """The facts with the day in a last line; each as it was told now, else as the held facts have it."""
-    told = given.get("facts", "")
-    words = _DAY.sub("", told) or _DAY.sub("", held)
-    found = _DAY.search(told) or _DAY.search(held)
-    day = given.get("day") or (found[1] if found else "")
-    return "\n".join(filter(None, [words, f"（发生日期：{day}）" if day else ""]))
+    """The facts with the day in a last line, and that an heir tells them in another; each as it was told now, else as
+    the held facts have it."""
+    words, day, heir = _apart(given.get("facts", ""))
+    held_words, held_day, held_heir = _apart(held)
+    day = given.get("day") or day or held_day
+    heir = given["on_behalf"] == "heir" if given.get("on_behalf") else heir or held_heir
+    return "\n".join(filter(None, [words or held_words, f"（发生日期：{day}）" if day else "", _HEIR if heir else ""]))
+
+
+def _apart(facts: str) -> tuple[str, str, bool]:
+    """What `_dated` put together: words, day, and whether an heir tells them."""
+    rest = facts.removesuffix(_HEIR).removesuffix("\n")
+    found = _DAY.search(rest)
+    return _DAY.sub("", rest), found[1] if found else "", facts.endswith(_HEIR)
 
 
 def _prior(given: Mapping[str, str]) -> dict[str, Any] | None:
@@ -283,7 +313,7 @@ def _prior(given: Mapping[str, str]) -> dict[str, Any] | None:
         return None
     asked = given["prior"] == "yes"
     return {
-        "to_institution": "已向机构投诉" if asked else "未向机构投诉",
+        "to_institution": _ASKED if asked else _NOT_ASKED,
         "on": (given.get("prior_day") or None) if asked else None,
         "reply": given.get("prior_reply", "") if asked else "",
     }

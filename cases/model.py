@@ -92,6 +92,7 @@ class TaskKind(StrEnum):
     COMPENSATION = "compensation"
     ROOT_CAUSE = "root_cause"
     IMPROVEMENT = "improvement"
+    CONTACT = "contact"  # the consumer is to be told what reached them in no other way
 
 
 class TaskState(StrEnum):
@@ -273,6 +274,7 @@ class Case:
     parent_no: str | None
     duplicate_of: str | None
     merged_into: str | None
+    rating: str  # what its consumer said in the end: one of rating.GRADES; "": nothing
 
     @property
     def ended(self) -> bool:
@@ -290,8 +292,8 @@ class CaseEvent:
     n: int  # 1, 2, 3 … without gaps
     at: datetime
     actor: str
-    # One of states.Act, or open, edit, note, assign, urge, move, task, settle, link, attach, recount, person, code or
-    # erase:
+    # One of states.Act, or open, edit, note, assign, urge, move, task, settle, link, attach, recount, person, code,
+    # erase, ask or rate:
     act: str
     before: State | None  # None: there was no case
     after: State

@@ -25,8 +25,9 @@ from cases.model import BadCase, Case, Person, read
 from cases.states import ENDED
 from cases.tables import case_attachment, case_event, case_secret, complaint_case, person, person_mark
 from cases.texts import Masker, Names, bare, veiled
-from core import audit, masking
+from core import audit, files, masking
 from core.errors import NotFound, QiantaiError
+from core.tables import conversation
 from core.vault import KEY_BYTES, Seal, Vault
 
 OPEN = frozenset({"country", "province", "city", "gender", "language", "id_type"})  # of a person, what needs no mask
@@ -159,14 +160,15 @@ def data_seal(conn: Connection, vault: Vault, id: str) -> Seal:
 
 
 def export(conn: Connection, vault: Vault, id: str, *, requester: str, basis: str, actor: str, now: datetime) -> Export:
-    """All that is known of a person, with their cases and what happened to them, telephone numbers opened; but not
-    those in cases of somebody else, for whom they only act."""
+    """All that is known of a person, with their cases and what happened to them, telephone numbers opened, and the
+    files that they sent without a case; but not the numbers in cases of somebody else, for whom they only act, nor the
+    files of others in the same conversation."""
     who = read_person(conn, vault, id)
     cases: list[dict[str, Any]] = []
     for case in conn.execute(select(complaint_case).where(_of(id)).order_by(complaint_case.c.id)).all():
         events = conn.execute(select(case_event).where(case_event.c.case_id == case.id).order_by(case_event.c.n)).all()
         about = select(case_attachment.c.name, case_attachment.c.sha256)
-        files = conn.execute(about.where(case_attachment.c.case_id == case.id).order_by(case_attachment.c.id)).all()
+        kept = conn.execute(about.where(case_attachment.c.case_id == case.id).order_by(case_attachment.c.id)).all()
         one = {
             "case_no": case.case_no,
             "received_at": case.received_at.isoformat(),
@@ -175,14 +177,15 @@ def export(conn: Connection, vault: Vault, id: str, *, requester: str, basis: st
             "facts": case.facts,
             "request": case.request,
             "result": case.result,
-            "attachments": [{"name": file.name, "sha256": file.sha256} for file in files],
+            "attachments": [{"name": file.name, "sha256": file.sha256} for file in kept],
             "events": [{"at": each.at.isoformat(), "act": each.act, "facts": each.facts} for each in events],
         }
         written = json.dumps(one, ensure_ascii=False)
         refs = {match[2] for match in REFERENCE.finditer(written)} if case.person_id == id else set[str]()
         values = _values(conn, vault, case.id, refs)
         cases.append(json.loads(REFERENCE.sub(lambda m, v=values: json.dumps(v.get(m[2], m[0]))[1:-1], written)))
-    whole = {"person": dataclasses.asdict(who), "cases": cases, "requester": requester, "basis": basis}
+    sent = [{"name": name, "sha256": sha256} for name, sha256 in files.listed(conn, _own(conn, id), _talks(conn, id))]
+    whole = {"person": dataclasses.asdict(who), "cases": cases, "files": sent, "requester": requester, "basis": basis}
     content = json.dumps(whole | {"at": now.isoformat()}, ensure_ascii=False, indent=2).encode()
     digest = hashlib.sha256(content).hexdigest()
     detail = json.dumps({"requester": _reason(requester), "basis": _reason(basis), "sha256": digest})
@@ -191,7 +194,8 @@ def export(conn: Connection, vault: Vault, id: str, *, requester: str, basis: st
 
 
 def erase(conn: Connection, id: str, *, basis: str, actor: str, now: datetime) -> None:
-    """Makes a person's data unreadable for good: sealed data, files, telephone numbers in texts. Their cases stay.
+    """Makes a person's data unreadable for good: sealed data, files, telephone numbers in texts, what a dialogue
+    of theirs still remembers. Their cases stay.
 
     Kept, with the day, while a case of theirs is open or must be kept; a second time changes nothing.
     """
@@ -212,11 +216,15 @@ def erase(conn: Connection, id: str, *, basis: str, actor: str, now: datetime) -
     mine = select(complaint_case.c.id).where(complaint_case.c.person_id == id)
     conn.execute(delete(case_secret).where(case_secret.c.case_id.in_(mine)))
     conn.execute(update(case_attachment).where(case_attachment.c.case_id.in_(mine)).values(sealed=None))
+    files.erase(conn, _own(conn, id), _talks(conn, id))
     conn.execute(delete(person_mark).where(person_mark.c.person_id == id))
+    where = select(complaint_case.c.conversation_id).where(_of(id), complaint_case.c.conversation_id.is_not(None))
+    conn.execute(update(conversation).where(conversation.c.id.in_(where)).values(state=None))
     conn.execute(update(person).where(person.c.id == id).values(key=None, sealed=None, erased_at=now))
     theirs = select(complaint_case.c.case_no).where(_of(id)).order_by(complaint_case.c.id)
     for case_no in conn.execute(theirs).scalars().all():
-        history.record(conn, history.load(conn, case_no, lock=True), "erase", {"basis": why}, actor=actor, now=now)
+        case, unasked = history.load(conn, case_no, lock=True), {"ask_at": None}
+        history.record(conn, case, "erase", {"basis": why}, actor=actor, now=now, changes=unasked)
     audit.note(conn, actor=actor, act="cases.erase", subject=f"person:{id}", detail=why, now=now)
 
 
@@ -301,6 +309,26 @@ def _values(conn: Connection, vault: Vault, case_id: int, refs: set[str]) -> Map
 
 def _of(id: str) -> Any:
     return or_(complaint_case.c.person_id == id, complaint_case.c.agent_id == id)
+
+
+def _own(conn: Connection, id: str) -> list[str]:
+    """The numbers of a person's own cases."""
+    return list(conn.execute(select(complaint_case.c.case_no).where(complaint_case.c.person_id == id)).scalars())
+
+
+def _talks(conn: Connection, id: str) -> list[str]:
+    """The conversations in which a person's own cases go on and no open one of somebody else, to whom what lies there
+    in no case may belong."""
+    other = complaint_case.alias()
+    shared = exists().where(
+        other.c.conversation_id == complaint_case.c.conversation_id,
+        other.c.person_id != id,
+        other.c.state.not_in(sorted(ENDED)),
+    )
+    here = select(complaint_case.c.conversation_id).where(
+        complaint_case.c.person_id == id, complaint_case.c.conversation_id.is_not(None), ~shared
+    )
+    return list(conn.execute(here.distinct()).scalars())
 
 
 def _binds(now: datetime) -> Any:

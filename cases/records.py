@@ -112,6 +112,15 @@ class Improvement:
     act: Words = ""
 
 
+@checked(frozen=True, kw_only=True, slots=True, config=RECORD)
+class Contact:
+    """Somebody tells the consumer what reached them in no other way."""
+
+    way: Line = ""
+    at: Moment | None = None
+    text: Words = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """The facts of one kind of task, and those without which it is not done."""
@@ -133,6 +142,7 @@ RECORDS: Mapping[TaskKind, Record] = {
     TaskKind.COMPENSATION: Record(facts=Payment, needs=("amount", "approver")),
     TaskKind.ROOT_CAUSE: Record(facts=RootCause, needs=("cause",)),
     TaskKind.IMPROVEMENT: Record(facts=Improvement, needs=("plan", "check")),
+    TaskKind.CONTACT: Record(facts=Contact),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from sqlalchemy import Connection
 
-from cases import attachments, history, privacy, rules, tasks, watch
+from cases import attachments, history, notices, privacy, rules, tasks, watch
 from cases.calendar import today
 from cases.finding import Dimension
 from cases.institutions import Institution, Listed
@@ -270,6 +270,17 @@ class DeadlineOut(BaseModel):
     extensions: list[dict[str, Any]]
 
 
+class NoticeOut(BaseModel):
+    """What the case's consumer was told of an event, the last way it went, and how that ended."""
+
+    n: int  # of the event
+    act: str
+    way: str  # talk, sms, person, later
+    state: str  # open, told, unknown, undeliverable, superseded
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class CaseOut(CaseLine):
     """A whole case; texts and people masked."""
 
@@ -288,9 +299,11 @@ class CaseOut(CaseLine):
     parent_no: str | None
     duplicate_of: str | None
     merged_into: str | None
+    rating: str  # what the consumer said in the end: solved, unhappy, unsolved; "": nothing
     deadlines: list[DeadlineOut]
     tasks: list[Task]
     attachments: list[Attachment]
+    told_to_consumer: list[NoticeOut]
 
 
 class OpenData(BaseModel):
@@ -369,6 +382,7 @@ def whole(conn: Connection, vault: Vault, case: Case, now: datetime) -> CaseOut:
             "deadlines": [deadline(each) for each in watch.of_case(conn, case)],
             "tasks": list(tasks.of_case(conn, case)),
             "attachments": list(attachments.of_case(conn, case)),
+            "told_to_consumer": [NoticeOut(**row) for row in notices.of_case(conn, case.id)],
         }
     )
 

@@ -103,6 +103,9 @@ case_number = Table(
 HAS_DUE = "due_at IS NOT NULL"
 HAS_AGENT = "agent_id IS NOT NULL"
 HAS_TALK = "conversation_id IS NOT NULL"
+UNTOLD = "conversation_id IS NOT NULL AND news_n < version"
+IS_UNTOLD = text("complaint_case.conversation_id IS NOT NULL AND complaint_case.news_n < complaint_case.version")
+ASKS = "ask_at IS NOT NULL"
 complaint_case = Table(
     "complaint_case",
     metadata,
@@ -163,6 +166,12 @@ complaint_case = Table(
     _other("parent_no"),
     _other("duplicate_of"),
     _other("merged_into"),
+    # What its consumer hears of it, and says in the end: cases.news and cases.rating
+    Column("news_n", Integer, nullable=False, server_default="0"),  # the last event that was looked at for news
+    Column("ask_at", Instant),  # when they are to be asked how it went
+    _text("rating"),
+    Index("ix_case_news", "id", sqlite_where=text(UNTOLD), postgresql_where=text(UNTOLD)),
+    Index("ix_case_ask", "ask_at", sqlite_where=text(ASKS), postgresql_where=text(ASKS)),
     # The due list, and the overdue one.
     Index("ix_case_due", "due_at", "id", sqlite_where=text(HAS_DUE), postgresql_where=text(HAS_DUE)),
     # A seat's or a queue's list, an institution's, a person's, a state's: newest first.
@@ -211,6 +220,31 @@ case_event = Table(
     Column("before", Text),
     Column("after", Text, nullable=False),
     Column("facts", JSON, nullable=False),
+)
+
+OPEN_NOTICE = "state = 'open'"
+IS_OPEN_NOTICE = text("case_notice.state = 'open'")
+MISSED_NOTICE = "state = 'undeliverable'"
+IS_MISSED_NOTICE = text("case_notice.state = 'undeliverable'")
+# One piece of news on its way to a case's consumer, over one channel after the other; cases.notices has the states.
+case_notice = Table(
+    "case_notice",
+    metadata,
+    _id(),
+    _case(),
+    Column("since_n", Integer, nullable=False, server_default="0"),  # of the last event before those that it tells
+    Column("n", Integer, nullable=False),  # of the last event that it tells
+    Column("act", Text, nullable=False),  # of the same
+    Column("locale", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    _text("cause"),  # of the outbox row that carries it; "": none does
+    Column("state", Text, nullable=False),
+    Column("next_at", Instant, nullable=False),  # when to look again
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    UniqueConstraint("case_id", "n"),
+    Index("ix_case_notice_open", "next_at", sqlite_where=text(OPEN_NOTICE), postgresql_where=text(OPEN_NOTICE)),
+    Index("ix_case_notice_missed", "ended_at", sqlite_where=text(MISSED_NOTICE), postgresql_where=text(MISSED_NOTICE)),
 )
 
 RUNS = "met_at IS NULL AND tell_at IS NOT NULL"
@@ -317,4 +351,17 @@ lookup_count = Table(
     Column("key", Text, primary_key=True),
     Column("tries", Integer, nullable=False),
     Column("until", Instant, nullable=False, index=True),  # the count begins anew after this
+)
+
+# The one link by which a case's people may give the numbers of their papers. The token itself lies nowhere but, sealed
+# and until it is used, behind a reference of the message that told it.
+id_link = Table(
+    "id_link",
+    metadata,
+    Column("case_id", BigInteger, ForeignKey("complaint_case.id"), primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False, unique=True),  # keyed, of the token
+    _text("secret_ref"),  # the reference; "": it was told in no conversation
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("used_at", Instant),
 )

@@ -19,7 +19,9 @@ from core.errors import NotFound
 from core.vault import Vault
 
 # What still makes sense when a case has ended; the rest ends with it.
-LASTING = frozenset({TaskKind.REVIEW, TaskKind.COMPENSATION, TaskKind.ROOT_CAUSE, TaskKind.IMPROVEMENT})
+LASTING = frozenset(
+    {TaskKind.REVIEW, TaskKind.COMPENSATION, TaskKind.ROOT_CAUSE, TaskKind.IMPROVEMENT, TaskKind.CONTACT}
+)
 
 
 def add(conn: Connection, vault: Vault, case_no: str, new: NewTask, *, actor: str, now: datetime) -> Task:

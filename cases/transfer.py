@@ -34,7 +34,7 @@ BATCH = 100  # lines of one transaction: others who write wait for a quarter of 
 INSTANT = timedelta(microseconds=1)  # a limit is the first instant too late; people read the last one in time
 _NEW: TypeAdapter[NewCase] = TypeAdapter(NewCase)
 _OWN = (("case_no", "编号"), ("state", "状态"), ("due_at", "期限"), ("overdue", "已超期"), ("ended_at", "办结时间"))
-_RESULT = ("result", "办理结果")
+_END = (("result", "办理结果"), ("rating", "消费者评价"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,8 +228,8 @@ def _reason(error: Any) -> str:
 
 def exported(language: Language, *, personal: bool) -> list[str]:
     """The headings of an exported list; `personal`: with those of the person."""
-    mine = [key if language == "en" else zh for key, zh in (*_OWN, _RESULT)]
-    return [*mine[:-1], *(column.heading(language) for column in _shown(personal)), mine[-1]]
+    mine, last = ([key if language == "en" else zh for key, zh in these] for these in (_OWN, _END))
+    return [*mine, *(column.heading(language) for column in _shown(personal)), *last]
 
 
 def cells(case: Case, person: Person | None, language: Language, now: datetime) -> list[Cell]:
@@ -242,6 +242,7 @@ def cells(case: Case, person: Person | None, language: Language, now: datetime) 
         _local(case.ended_at),
         *(_cell(case, person, column, language) for column in _shown(person is not None)),
         case.result,
+        codes.name("rating", case.rating, language) if case.rating else None,
     ]
 
 

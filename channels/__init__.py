@@ -35,7 +35,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import SendError, SettingsError
-from core.model import Capabilities, ChannelId, Event, Outbound, Sent
+from core.model import Attachment, Capabilities, ChannelId, Event, Outbound, Sent
 
 Clock = Callable[[], datetime]  # the aware UTC time of now
 
@@ -178,11 +178,31 @@ class Attending(Protocol):
 
 
 @runtime_checkable
+class Fetching(Protocol):
+    """A channel whose platform keeps the files of messages."""
+
+    async def fetch(self, file: Attachment, most: int) -> bytes:
+        """A file of a message that `parse` read, of at most `most` bytes; SendError says why there is none.
+
+        Only what is the platform's own is called, or the public internet: see `_media`."""
+        ...
+
+
+@runtime_checkable
 class Typing(Protocol):
     """A channel whose platform is told that an answer is being written."""
 
     async def typing(self, address: str) -> None:
         """Shows it to the contact for a while; SendError if the platform does not."""
+        ...
+
+
+@runtime_checkable
+class Notifying(Protocol):
+    """A channel whose platform takes notices that it has approved where it takes no free text any more."""
+
+    async def notify(self, message: Outbound) -> Sent:
+        """Hands `message.notice` over; SendError, `undeliverable` where nothing is approved for its kind."""
         ...
 
 

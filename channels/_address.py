@@ -30,6 +30,16 @@ def _as_browsers_say_it(value: list[str]) -> list[str]:
 Origins = Annotated[list[str], AfterValidator(_as_browsers_say_it)]  # of pages, each as its browser names it
 
 
+def _we_call(value: str) -> str:
+    if problem := url_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+CalledUrl = Annotated[str, AfterValidator(_we_call)]  # of an interface that we call, to the letter
+BaseUrl = Annotated[CalledUrl, AfterValidator(lambda value: value.rstrip("/"))]  # … to which our paths are added
+
+
 def address_problems(public_url: str, *, ports: Collection[int] = (), tls: bool = True) -> list[str]:
     """Why a platform on the internet would not call us at `public_url`, a sentence each; [] if nothing speaks against.
 

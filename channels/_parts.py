@@ -1,31 +1,22 @@
-"""Messages of several parts, tried again: what the platform took of them is not sent a second time."""
+"""Messages of several parts: what the platform has of them is not sent a second time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
-KEPT = 10_000  # messages whose taken parts are remembered; only those that are being tried again are among them
+from core.model import Outbound
 
 T = TypeVar("T")
 
 
-class PartsTaken:
-    """How many parts of a message earlier tries brought to the platform; forgotten with the process."""
+async def rest(message: Outbound, parts: Sequence[T]) -> AsyncGenerator[tuple[int, T]]:
+    """Each part that is still to be sent with its number, from 1; asking for the next says that this was taken.
 
-    def __init__(self) -> None:
-        self._taken: dict[int, int] = {}
-
-    def of(self, message_id: int) -> int:
-        return self._taken.get(message_id, 0)
-
-    def rest(self, message_id: int, parts: Sequence[T]) -> Iterator[tuple[int, T]]:
-        """Each part that is still to be sent with its number, from 1; asking for the next says that this was taken."""
-        for number, part in enumerate(parts, start=1):
-            if number <= self.of(message_id):
-                continue
-            yield number, part
-            while len(self._taken) >= KEPT:
-                self._taken.pop(next(iter(self._taken)))
-            self._taken[message_id] = number
-        self._taken.pop(message_id, None)
+    Of the last one the sender learns by the end of the whole message."""
+    for number, part in enumerate(parts, start=1):
+        if number <= message.taken.count:
+            continue
+        yield number, part
+        if number < len(parts):
+            await message.taken.further()

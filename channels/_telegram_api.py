@@ -13,6 +13,7 @@ from telegram.request import BaseRequest, RequestData
 
 from channels import CutOff
 from channels._http import RETRY_AFTER_MAX, Answer, Client, failure
+from channels._media import Files
 from core.errors import SendError
 
 logging.getLogger("telegram").setLevel(logging.WARNING)  # below it the library writes whole messages
@@ -26,8 +27,10 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class Wire(BaseRequest):
     """How the library's calls go out: over the session that all channels share, judged as all are."""
 
-    def __init__(self, within: float) -> None:
+    def __init__(self, within: float, origin: str) -> None:
+        """`within`: seconds one call may take; `origin`: of the server."""
         self._http = Client()
+        self._files = Files([origin])
         self._within = within
 
     @property
@@ -36,9 +39,15 @@ class Wire(BaseRequest):
 
     async def initialize(self) -> None:
         await self._http.start()
+        await self._files.start()
 
     async def shutdown(self) -> None:
         await self._http.close()
+        await self._files.close()
+
+    async def file(self, url: str, most: int) -> bytes:
+        """The file at an address on the server of the Bot API; SendError if there is none of at most `most` bytes."""
+        return (await self._files.get(url, most)).body
 
     async def do_request(
         self,
@@ -64,7 +73,8 @@ def _judge(answer: Answer) -> None:
     if answer.status == 429:
         told = cast("dict[str, Any]", said.get("parameters") or {}).get("retry_after")
         wait = min(float(told), RETRY_AFTER_MAX) if isinstance(told, int) else error.retry_after if error else None
-        raise SendError("throttled", "HTTP 429", retryable=True, retry_after=wait)
+        limit = "recipient_limit" if said.get("ok") is False else "throttled"  # a proxy's own is nobody's chat
+        raise SendError(limit, "HTTP 429", retryable=True, retry_after=wait)
     if error and (answer.status >= 500 or said.get("ok") is not False):
         raise error  # out of order, or no word of a Bot API server at all
     if error is None and not (said.get("ok") is True and "result" in said):

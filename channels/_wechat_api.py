@@ -28,20 +28,24 @@ _CODES: dict[int, tuple[str, bool, str]] = {  # errcode → send code, may be tr
     42001: ("account", True, "a fresh token is refused"),
     -1: ("server_down", True, "the platform is busy"),
     40003: ("refused", False, "no such follower of this account"),
+    40007: ("refused", False, "the platform does not keep this file any more"),
     40013: ("account", False, "the app id is wrong"),
+    40037: ("template", False, "the account has no such template"),
     40125: ("account", False, "the app secret is wrong"),
     40164: ("account", False, "our address is not in the account's IP list"),
     43004: ("contact_stopped", False, "no longer a follower"),
+    43101: ("undeliverable", False, "they have turned such notices off"),
     45002: ("refused", False, "the text is too long"),
     45009: ("throttled", True, "the account's daily calls are used up"),
     45011: ("throttled", True, "too many calls in this minute"),
     45015: ("undeliverable", False, "the time to answer is over, or they unsubscribed"),
     45047: ("undeliverable", False, "no more answers until they write again"),
+    47003: ("template", False, "a value is not what the template's field takes"),
     48001: ("account", False, "the account may not use this interface"),
     50002: ("account", False, "the account is restricted"),
 }
 WAITS = {45009: 3600.0, 45011: 60.0}  # seconds until it is worth trying again
-_ALARMING = frozenset({"throttled", "account"})
+_ALARMING = frozenset({"throttled", "account", "template"})
 
 
 class Refused(SendError):
@@ -79,15 +83,18 @@ class Api:
         await self._current()
 
     async def media(self, media_id: str, most: int) -> tuple[bytes, str]:
-        """A file of a message and its media type; SendError for an answer that is none or longer than `most` bytes."""
+        """A file of a message, or b"" and the address of a video; SendError for an answer that is neither, or a file of
+        more than `most` bytes."""
         answer = await self._with_token("GET", f"/cgi-bin/media/get?media_id={media_id}", b"", most + 1)
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if not answer.body or kind in ("application/json", "text/plain"):  # a video's address is not followed
-            _judged(answer)
-            raise SendError("refused", "the platform sent no file", retryable=False)
+        if not answer.body or kind in ("application/json", "text/plain"):
+            video = _judged(answer, said="video_url")["video_url"]
+            if not isinstance(video, str):
+                raise SendError("refused", "the platform sent no file", retryable=False)
+            return b"", video
         if len(answer.body) > most:
-            raise SendError("refused", f"the file has more than {most} bytes", retryable=False)
-        return answer.body, kind
+            raise SendError("too_large", f"the file has more than {most} bytes", retryable=False)
+        return answer.body, ""
 
     async def _with_token(self, method: str, path: str, body: bytes, most: int = 0) -> Answer:
         token = await self._current()

@@ -27,25 +27,20 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from channels import Ack, BaseConfig, Clock, CutOff, Kept, Parsed, WebhookRequest
-from channels._address import address_problems, connection_problem
-from channels._batch import read_batch
-from channels._callers import ANYWHERE, Callers, Networks, PathSecret
-from channels._http import Answer, Client, failure, url_problem
-from channels._template import LINK, filled, link_to, problem, short
-from core.errors import Malformed, NotFound, SendError
-from core.model import Capabilities, ChannelId, DeliveryState, Event, Inbound, Outbound, Receipt, Sent, Stopped
+from channels import Ack, BaseConfig, Clock, Kept, WebhookRequest
+from channels import _template as template
+from channels._batch import Reader, read_batch
+from channels._http import Answer
+from core.errors import Malformed
+from core.model import ChannelId, DeliveryState, Event, Inbound, Outbound, Receipt, Sent, Stopped
 
 VERSION = "2017-05-25"
 ALGORITHM = "ACS3-HMAC-SHA256"
 PARAM_MAX = 35  # characters of one parameter of a notice; PARAM_LENGTH_LIMIT above it
-NAME_MAX = 200  # characters of an id or a code
-SAMPLE_NUMBER = "12000000000"  # no mobile number begins like this
 
 _ACK = Ack(body='{"code":0,"msg":"接收成功"}'.encode(), content_type="application/json; charset=utf-8")
 _PHONE = re.compile(r"\+?[0-9]{5,20}")
 _OUR_ID = re.compile(r"[1-9][0-9]{0,17}")
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PARAM = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
 
 # What SendSms says beside OK; every other code is about our settings or the content, and refused.
@@ -64,34 +59,16 @@ RECIPIENT_REST = 60.0  # seconds until a number that got too many is tried again
 _STOPPED = frozenset({"MOBILE_IN_BLACK", "USER_REJECT"})
 
 
-class Config(BaseConfig):
-    secret: PathSecret = Field(
-        description="16 or more of A-Z a-z 0-9 _ -: the part of our address that only Aliyun knows"
-    )
+class Config(template.TemplateConfig):
     access_key_id: str = Field(min_length=1, description="of a RAM user that may call SendSms and nothing else")
     access_key_secret: SecretStr = Field(min_length=1, description="of the same")
-    sign_name: str = Field(min_length=2, description="the approved signature, without 【】")
     template_code: str = Field(pattern=r"^SMS_[0-9]{1,20}$", description="of the approved template, SMS_…")
-    public_url: str = Field(default="", description="our address; default: QIANTAI_PUBLIC_BASE_URL")
-    link: str = Field(default="", description="where consumers read on; default: the web chat at our public address")
     params: dict[str, str] = Field(
         description="the template's parameters by name: what each carries, {text}, {link} or a fixed text"
     )
-    text_max: int = Field(default=PARAM_MAX, ge=5, le=500, description="characters of the reply that {text} carries")
-    allow: Networks = Field(default=ANYWHERE, description="addresses and networks that Aliyun calls from")
-    api_url: str = Field(
-        default="https://dysmsapi.aliyuncs.com",
-        description="where the calls go: straight to Aliyun, or a relay of yours",
-    )
-    host: str = Field(default="dysmsapi.aliyuncs.com", pattern=r"^[a-z0-9.-]+$", description="the host that is signed")
-    timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
-
-    @field_validator("api_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if why := url_problem(value):
-            raise ValueError(why)
-        return value.rstrip("/")
+    text_max: template.TextMax = PARAM_MAX
+    api_url: template.ApiUrl = "https://dysmsapi.aliyuncs.com"
+    host: template.Host = "dysmsapi.aliyuncs.com"
 
     @field_validator("params")
     @classmethod
@@ -99,9 +76,11 @@ class Config(BaseConfig):
         for name, carries in value.items():
             if not _PARAM.fullmatch(name):
                 raise ValueError("a parameter's name is letters, digits and _, as between ${ and } of the template")
-            if why := problem(carries):
+            if why := template.problem(carries):
                 raise ValueError(why)
-        if LINK in value.values() and not link_to(info.data.get("link", ""), info.data.get("public_url", "")):
+        if template.LINK in value.values() and not template.link_to(
+            info.data.get("link", ""), info.data.get("public_url", "")
+        ):
             raise ValueError("{link} needs the setting link, or a public address of the house")
         return value
 
@@ -123,41 +102,20 @@ def canonical_query(query: Mapping[str, str]) -> str:
     return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(query.items()))
 
 
-class AliyunSms:
+class AliyunSms(template.TemplateSms[Config]):
     """One signature and template of an Aliyun account."""
 
     kind: ClassVar[str] = "aliyun_sms"
 
     def __init__(self, channel_id: ChannelId, config: Config, clock: Clock) -> None:
-        self.id = channel_id
-        self.capabilities = Capabilities(free_text=False, receipts=True, text_max=config.text_max, resend_unknown=False)
-        self._config = config
-        self._callers = Callers(config.secret, config.allow)
-        self._clock = clock
-        self._http = Client()
-        self._readers = {"up": _message, "report": partial(_report, channel_id)}
-
-    def __repr__(self) -> str:
-        return f"AliyunSms({self.id!r})"
-
-    # ---- in ----
-
-    def parse(self, request: WebhookRequest) -> Parsed:
-        reader = self._readers.get(request.path.rpartition("/")[2]) if request.method == "POST" else None
-        if reader is None:
-            raise NotFound
-        self._callers.verify(request)
-        return read_batch(request.body, reader, _ACK)
-
-    # ---- out ----
-
-    async def start(self) -> None:
-        await self._http.start()
+        readers: dict[str, Reader] = {"up": _message, "report": partial(_report, channel_id)}
+        batches = {word: partial(read_batch, reader=reader, ack=_ACK) for word, reader in readers.items()}
+        super().__init__(channel_id, config, clock, batches)
 
     async def send(self, message: Outbound) -> Sent:
         config = self._config
-        text, link = short(message.text, config.text_max), link_to(config.link, config.public_url)
-        values = {name: filled(carries, text, link) for name, carries in config.params.items()}
+        text, link = template.short(message.text, config.text_max), template.link_to(config.link, config.public_url)
+        values = {name: template.filled(carries, text, link) for name, carries in config.params.items()}
         query = {
             "PhoneNumbers": message.address,
             "SignName": config.sign_name,
@@ -187,9 +145,6 @@ class AliyunSms:
         }
         return headers | {"Authorization": sign(self._config.access_key_id, secret, "POST", query, headers)}
 
-    async def close(self) -> None:
-        await self._http.close()
-
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> AliyunSms:
     return AliyunSms(channel_id, cast(Config, config), clock)
@@ -214,10 +169,10 @@ def _report(channel_id: ChannelId, item: dict[str, Any]) -> tuple[Event, ...]:
     if not (out_id or external_id):
         raise Malformed("out_id, biz_id: which message it is about")
     whose, _, our_id = out_id.rpartition("-")
-    code = _shown(item.get("err_code"))
+    code = template.shown(item.get("err_code"))
     receipt = Receipt(
         outbox_id=int(our_id) if whose == channel_id and _OUR_ID.fullmatch(our_id) else None,
-        external_id=external_id[:NAME_MAX],
+        external_id=external_id[: template.NAME_MAX],
         state=DeliveryState.DELIVERED if delivered else DeliveryState.FAILED,
         detail="" if delivered else code,
     )
@@ -236,7 +191,7 @@ def _sequence_id(item: dict[str, Any]) -> str:
     value = item.get("sequence_id")  # a number in older documents, a text in newer ones
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value.strip() or len(value) > NAME_MAX:
+    if not isinstance(value, str) or not value.strip() or len(value) > template.NAME_MAX:
         raise Malformed("sequence_id: the id of the message")
     return value
 
@@ -248,40 +203,21 @@ def _phone(item: dict[str, Any]) -> str:
     return phone
 
 
-def _shown(code: object) -> str:
-    """A code for machines; prose may quote the number."""
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else "no code"
-
-
 # ---- writing --------------------------------------------------------------------------------------------------------
 
 
 def _judge(answer: Answer) -> str:
-    """Aliyun's id of a message that it took; a failure is told by its code, whatever the HTTP status."""
+    """Aliyun's id of a message that it took."""
     said = answer.object()
     code = said.get("Code")
     if isinstance(code, str) and code in _MAY_HAVE_SENT:
-        raise CutOff("server_down", f"HTTP {answer.status}: {code}", retryable=True)
-    if isinstance(code, str) and code in _ERRORS:
-        name, retryable = _ERRORS[code]
-        rest = RECIPIENT_REST if name == "recipient_limit" else None
-        raise SendError(name, f"HTTP {answer.status}: {code}", retryable=retryable, retry_after=rest)
-    error = failure(answer)
-    if error is not None and error.may_retry:
-        raise error
-    taken = said.get("BizId")
-    if error is not None or code != "OK" or not isinstance(taken, str) or not taken:
-        raise SendError("refused", f"HTTP {answer.status}: {_shown(code)}", retryable=False)
-    return taken[:NAME_MAX]
+        raise template.may_have_sent(answer, code)
+    return template.taken(answer, code, said.get("BizId"), good="OK", errors=_ERRORS, rest=RECIPIENT_REST)
 
 
 # ---- for ./qiantai channels -----------------------------------------------------------------------------------------
 
-
-async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> list[str]:
-    settings = cast(Config, config)
-    unreachable = await connection_problem(settings.api_url)
-    return [*address_problems(public_url, tls=False), *([f"api_url: {unreachable}"] if unreachable else [])]
+check = template.check
 
 
 def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[str, WebhookRequest]:
@@ -289,7 +225,9 @@ def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[st
     at = now.strftime("%Y-%m-%d %H:%M:%S")
 
     def post(path: str, item: dict[str, Any]) -> WebhookRequest:
-        body = json.dumps([{"phone_number": SAMPLE_NUMBER, "send_time": at} | item], ensure_ascii=False).encode()
+        body = json.dumps(
+            [{"phone_number": template.SAMPLE_NUMBER, "send_time": at} | item], ensure_ascii=False
+        ).encode()
         headers = {"Content-Type": "application/json;charset=utf-8"}
         return WebhookRequest(method="POST", path=f"{secret}/{path}", headers=headers, body=body, now=now)
 

@@ -25,9 +25,10 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels._address import BaseUrl
 from channels._callers import Callers, Networks, PathSecret
-from channels._http import Answer, Client, failure, url_problem
-from channels._parts import PartsTaken
+from channels._http import Answer, Client, failure
+from channels._parts import rest
 from channels._sms import GSM7, PARTS_MOST, UCS2, coding, header, messages
 from channels._text import fit, unstorable
 from core.errors import Malformed, NotFound, SendError, Unsupported
@@ -59,10 +60,10 @@ _STAT = re.compile(r"\bstat:(\w+)(?: err:(\w+))?")  # in a receipt of SMPP 3.4, 
 class Config(BaseConfig):
     secret: PathSecret = Field(description="16 or more of A-Z a-z 0-9 _ -: what only Kannel knows of our address")
     number: str = Field(description="the number that consumers write to, which our messages come from")
-    send_url: str = Field(description="Kannel's sendsms, http://127.0.0.1:13013/cgi-bin/sendsms; http only if near")
+    send_url: BaseUrl = Field(description="Kannel's sendsms, http://127.0.0.1:13013/cgi-bin/sendsms; http only if near")
     username: str = Field(description="of the sendsms-user in Kannel's configuration")
     password: SecretStr = Field(description="of the sendsms-user")
-    house_url: str = Field(default="http://127.0.0.1:8080", description="where Kannel reaches this house")
+    house_url: BaseUrl = Field(default="http://127.0.0.1:8080", description="where Kannel reaches this house")
     allow: Networks = Field(
         default=NEAR, description="addresses and networks that Kannel calls from, with commas between"
     )
@@ -74,13 +75,6 @@ class Config(BaseConfig):
         default=8, description="parts of one message; a longer text goes out as several messages"
     )
     timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
-
-    @field_validator("send_url", "house_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if problem := url_problem(value):
-            raise ValueError(problem)
-        return value.rstrip("/")
 
     @field_validator("username", "password")
     @classmethod
@@ -138,7 +132,6 @@ class Kannel:
         )
         self._config = config
         self._callers = Callers(config.secret, config.allow)
-        self._taken = PartsTaken()
         self._http = Client()
 
     def __repr__(self) -> str:
@@ -176,7 +169,7 @@ class Kannel:
         [whole] = fit(message, replace(self.capabilities, text_max=_WHOLE))
         cut = messages(whole.text, self._config.parts_max, self._prefix)
         calls = [(which, n, parts) for which, parts in enumerate(cut) for n in range(1, len(parts) + 1)]
-        for _, (which, n, parts) in self._taken.rest(message.id, calls):
+        async for _, (which, n, parts) in rest(message, calls):
             headers = self._headers(message, last=(which, n, parts) == calls[-1])
             headers["X-Kannel-Coding"] = "0" if coding("".join(parts)) is GSM7 else "2"
             if len(parts) > 1:

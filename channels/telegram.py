@@ -19,6 +19,7 @@ import hashlib
 import hmac
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -30,9 +31,8 @@ from pydantic import Field, SecretStr, field_validator
 from telegram import Bot, CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
-from channels._address import address_problems
-from channels._http import url_problem
-from channels._parts import PartsTaken
+from channels._address import BaseUrl, address_problems
+from channels._parts import rest
 from channels._telegram_api import Wire, judged
 from channels._text import fit, read_object, split, unstorable
 from core.errors import BadSignature, Malformed, NotFound, QiantaiError, SendError, TooMany, WrongType
@@ -46,6 +46,8 @@ TEXT_IN = 4000  # characters of one message in the house; what is longer comes i
 PORTS = (80, 88, 443, 8443)  # that Telegram calls
 POLL_SECONDS = 25.0  # one question for updates may wait so long for the first
 POLL_TAKE = 20  # updates at once
+FILE_MAX = 20 * 1024 * 1024  # bytes of a file that Telegram gives to bots
+FILE = "telegram:"  # before Telegram's name of a file
 AGAIN_AFTER = 5.0  # seconds until what could not be done with Telegram is tried again
 WANTED = ("message", "edited_message", "callback_query", "my_chat_member")
 
@@ -72,7 +74,7 @@ class Config(BaseConfig):
     token: SecretStr = Field(description="of the bot, as @BotFather gives it")
     mode: Literal["webhook", "polling"] = Field(default="webhook", description="polling: no public address is needed")
     public_url: str = Field(default="", description="where Telegram reaches the house, if not where all others do")
-    api_url: str = Field(default="https://api.telegram.org", description="of a Bot API server of your own")
+    api_url: BaseUrl = Field(default="https://api.telegram.org", description="of a Bot API server of your own")
     timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
 
     @field_validator("token")
@@ -81,13 +83,6 @@ class Config(BaseConfig):
         if not _TOKEN.fullmatch(value.get_secret_value()):
             raise ValueError("digits, a colon and some 35 letters, as @BotFather gives it")
         return value
-
-    @field_validator("api_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if problem := url_problem(value):
-            raise ValueError(problem)
-        return value.rstrip("/")
 
 
 class Telegram:
@@ -102,9 +97,9 @@ class Telegram:
         )
         self._config = config
         self._secret = webhook_secret(channel_id, config)
-        self._wire = Wire(config.timeout)
+        self._wire = Wire(config.timeout, config.api_url)
         self._bot = _bot(config, self._wire)
-        self._taken = PartsTaken()
+        self._limited = ("", 0.0)  # the chat that was told to wait last, and until when (time.monotonic())
 
     def __repr__(self) -> str:
         return f"Telegram({self.id!r})"
@@ -197,13 +192,44 @@ class Telegram:
         """Sends the message in as many parts as it takes; a second try goes on where the first one ended."""
         parts = fit(message, replace(self.capabilities, text_max=_characters(message.text)))
         taken = ""
-        for _, part in self._taken.rest(message.id, parts):
+        async for _, part in rest(message, parts):
             rows = [[InlineKeyboardButton(b.title, callback_data=b.key)] for b in part.buttons]
             markup = InlineKeyboardMarkup(rows) if rows else None
-            with judged():
-                shown = await self._bot.send_message(message.address, part.text, reply_markup=markup)
+            try:
+                with judged():
+                    shown = await self._bot.send_message(message.address, part.text, reply_markup=markup)
+            except SendError as e:
+                raise self._whose(e, message.address) if e.send_code == "recipient_limit" else e from None
             taken = str(shown.message_id)
         return Sent(external_id=taken)
+
+    def _whose(self, limit: SendError, chat: str) -> SendError:
+        """Telegram does not say whether a limit is a chat's (a message a second) or the bot's (30 a second). The first
+        chat to meet one rests alone, so that who writes fast is in nobody's way; a second one in that time means the
+        bot, and the channel rests."""
+        now, (before, until) = time.monotonic(), self._limited
+        self._limited = (chat, now + (limit.retry_after or 0.0))
+        if before == chat or now >= until:
+            return limit
+        return SendError("throttled", "HTTP 429", retryable=True, retry_after=limit.retry_after)
+
+    async def fetch(self, file: Attachment, most: int) -> bytes:
+        """A file of a message, of at most 20 MB unless the Bot API server is our own; SendError if there is none.
+
+        Its place, which Telegram names for an hour, holds the bot's token and is asked for each time."""
+        name = file.url.removeprefix(FILE)
+        if name == file.url:
+            raise SendError("refused", "not a file of this bot", retryable=False)
+        if self._config.api_url == Config.model_fields["api_url"].default:
+            most = min(most, FILE_MAX)
+        if file.size is not None and file.size > most:
+            raise SendError("too_large", f"the file has more than {most} bytes", retryable=False)
+        with judged():
+            found = await self._bot.get_file(name)
+        head = f"{self._bot.base_file_url}/"
+        if not (found.file_path or "").startswith(head):  # a server with files of its own disk, say
+            raise SendError("refused", "the file is not where Telegram's files are", retryable=False)
+        return await self._wire.file(cast("str", found.file_path), most)
 
     async def close(self) -> None:
         await self._wire.shutdown()
@@ -325,7 +351,7 @@ def _file(found: dict[str, Any], media_type: str) -> Attachment:
     if not (size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)):
         raise TypeError("file_size: bytes")
     name = _text(found.get("file_name"))[:200]
-    return Attachment(media_type=media_type[:100], url=f"telegram:{_text(found['file_id'])}", name=name, size=size)
+    return Attachment(media_type=media_type[:100], url=f"{FILE}{_text(found['file_id'])}", name=name, size=size)
 
 
 def _call(method: str, **fields: str) -> Ack:
@@ -371,7 +397,10 @@ def _language(tag: object) -> str:
 async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> list[str]:
     """Whether Telegram knows the bot, and calls us where we are; nothing is changed there."""
     settings = cast(Config, config)
-    wire = Wire(min(settings.timeout, 5.0))
+    public, polls = settings.public_url or public_url, settings.mode == "polling"
+    outside = settings.api_url == Config.model_fields["api_url"].default  # a server of one's own calls any address
+    problems = address_problems(public, ports=PORTS) if not polls and (outside or not public) else []
+    wire = Wire(min(settings.timeout, 5.0), settings.api_url)
     bot = _bot(settings, wire)
     await wire.initialize()
     try:
@@ -379,15 +408,13 @@ async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> l
             await bot.get_me()
             info = await bot.get_webhook_info()
     except SendError as e:
-        who = "token: Telegram does not know this bot" if e.send_code == "refused" else f"api_url: {e}"
-        return [who]
+        unknown = e.send_code == "refused"
+        why = "token: Telegram does not know this bot" if unknown else f"api_url: Telegram does not answer ({e})"
+        return [why, *problems]
     finally:
         await wire.shutdown()
-    if settings.mode == "polling":
+    if polls:
         return [f"Telegram calls {_host(info.url)}: the house ends that as soon as it polls"] if info.url else []
-    public = settings.public_url or public_url
-    outside = settings.api_url == Config.model_fields["api_url"].default
-    problems = address_problems(public, ports=PORTS) if outside or not public else []
     if problems:
         return problems
     if info.url != webhook_url(channel_id, public):

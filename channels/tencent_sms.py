@@ -19,34 +19,28 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from channels import Ack, BaseConfig, Clock, CutOff, Kept, Parsed, WebhookRequest
-from channels._address import address_problems, connection_problem
+from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
+from channels import _template as template
 from channels._batch import read_batch
-from channels._callers import ANYWHERE, Callers, Networks, PathSecret
-from channels._http import Answer, Client, failure, url_problem
-from channels._template import LINK, TEXT, filled, link_to, problem, short
+from channels._http import Answer
 from channels._text import read_object, unstorable
-from core.errors import Malformed, NotFound, SendError
-from core.model import Capabilities, ChannelId, DeliveryState, Inbound, Outbound, Receipt, Sent
+from core.errors import Malformed
+from core.model import ChannelId, DeliveryState, Inbound, Outbound, Receipt, Sent
 
 VERSION = "2021-01-11"
 ALGORITHM = "TC3-HMAC-SHA256"
 SERVICE = "sms"
 CONTENT_TYPE = "application/json; charset=utf-8"
 PARAM_MAX = 12  # characters of one parameter of a notice; TemplateParameterLengthLimit above what was approved
-NAME_MAX = 200  # characters of an id
-SAMPLE_NUMBER = "12000000000"  # no mobile number begins like this
 
 _ACK = Ack(body=b'{"result":0,"errmsg":"OK"}', content_type="application/json; charset=utf-8")
 _DIGITS = re.compile(r"[0-9]{5,20}")
 _NATION = re.compile(r"[1-9][0-9]{0,3}")
-_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 # What SendSms says beside Ok; every other code is about our settings or the content, and refused.
 _ERRORS = {
@@ -58,63 +52,43 @@ _ERRORS = {
     "LimitExceeded.PhoneNumberSameContentDailyLimit": ("recipient_limit", False),
     "FailedOperation.PhoneNumberInBlacklist": ("contact_stopped", False),
     "InvalidParameterValue.IncorrectPhoneNumber": ("invalid_number", False),
+    # Surely not sent; what else begins with InternalError is said after the message may have gone on to the carrier.
+    **dict.fromkeys(
+        (
+            "InternalError.JsonParseFail",
+            "InternalError.RequestTimeException",
+            "InternalError.RestApiInterfaceNotExist",
+            "InternalError.SigFieldMissing",
+            "InternalError.SigVerificationFail",
+        ),
+        ("server_down", True),
+    ),
 }
-# What begins with InternalError is said after the message may have gone on to the carrier, but for these.
-_SURELY_NOT_SENT = frozenset(
-    f"InternalError.{why}"
-    for why in (
-        "JsonParseFail",
-        "RequestTimeException",
-        "RestApiInterfaceNotExist",
-        "SigFieldMissing",
-        "SigVerificationFail",
-    )
-)
 RECIPIENT_REST = 30.0  # seconds until a number that got too many is tried again
 
 
-class Config(BaseConfig):
-    secret: PathSecret = Field(
-        description="16 or more of A-Z a-z 0-9 _ -: the part of our address that only Tencent knows"
-    )
+class Config(template.TemplateConfig):
     secret_id: str = Field(min_length=1, description="of a sub-account that may call SendSms and nothing else")
     secret_key: SecretStr = Field(min_length=1, description="of the same")
     sdk_app_id: str = Field(pattern=r"^[0-9]{6,16}$", description="of the SMS application, 1400…")
-    sign_name: str = Field(min_length=2, description="the approved signature, without 【】")
     template_id: str = Field(pattern=r"^[0-9]{1,16}$", description="of the approved template")
-    public_url: str = Field(default="", description="our address; default: QIANTAI_PUBLIC_BASE_URL")
-    link: str = Field(default="", description="where consumers read on; default: the web chat at our public address")
     params: list[str] = Field(
-        default=[TEXT], description="what {1}, {2} … of the template carry: {text}, {link} or a fixed text"
+        default=[template.TEXT], description="what {1}, {2} … of the template carry: {text}, {link} or a fixed text"
     )
-    text_max: int = Field(default=PARAM_MAX, ge=5, le=500, description="characters of the reply that {text} carries")
-    allow: Networks = Field(default=ANYWHERE, description="addresses and networks that Tencent calls from")
+    text_max: template.TextMax = PARAM_MAX
     region: str = Field(default="ap-guangzhou", pattern=r"^[a-z0-9-]+$", description="of the service")
-    api_url: str = Field(
-        default="https://sms.tencentcloudapi.com",
-        description="where the calls go: straight to Tencent, or a relay of yours",
-    )
-    host: str = Field(
-        default="sms.tencentcloudapi.com", pattern=r"^[a-z0-9.-]+$", description="the host that is signed"
-    )
-    timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
-
-    @field_validator("api_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if why := url_problem(value):
-            raise ValueError(why)
-        return value.rstrip("/")
+    api_url: template.ApiUrl = "https://sms.tencentcloudapi.com"
+    host: template.Host = "sms.tencentcloudapi.com"
 
     @field_validator("params")
     @classmethod
     def _can_be_filled(cls, value: list[str], info: ValidationInfo) -> list[str]:
         for carries in value:
-            if why := problem(carries):
+            if why := template.problem(carries):
                 raise ValueError(why)
-        if value and not {TEXT, LINK} & set(value):
+        if value and not {template.TEXT, template.LINK} & set(value):
             raise ValueError("one of them carries {text} or {link}, or there are none")
-        if LINK in value and not link_to(info.data.get("link", ""), info.data.get("public_url", "")):
+        if template.LINK in value and not template.link_to(info.data.get("link", ""), info.data.get("public_url", "")):
             raise ValueError("{link} needs the setting link, or a public address of the house")
         return value
 
@@ -134,45 +108,20 @@ def sign(secret_id: str, secret: str, *, host: str, content_type: str, body: byt
     return f"{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders=content-type;host, Signature={signature}"
 
 
-class TencentSms:
+class TencentSms(template.TemplateSms[Config]):
     """One signature and template of a Tencent Cloud account."""
 
     kind: ClassVar[str] = "tencent_sms"
 
-    def __init__(self, channel_id: ChannelId, config: Config, clock: Clock) -> None:
-        self.id = channel_id
-        self.capabilities = Capabilities(free_text=False, receipts=True, text_max=config.text_max, resend_unknown=False)
-        self._config = config
-        self._callers = Callers(config.secret, config.allow)
-        self._clock = clock
-        self._http = Client()
-
-    def __repr__(self) -> str:
-        return f"TencentSms({self.id!r})"
-
-    # ---- in ----
-
-    def parse(self, request: WebhookRequest) -> Parsed:
-        reader = _READERS.get(request.path.rpartition("/")[2]) if request.method == "POST" else None
-        if reader is None:
-            raise NotFound
-        self._callers.verify(request)
-        return reader(request.body)
-
-    # ---- out ----
-
-    async def start(self) -> None:
-        await self._http.start()
-
     async def send(self, message: Outbound) -> Sent:
         config, now = self._config, self._clock()
-        text, link = short(message.text, config.text_max), link_to(config.link, config.public_url)
+        text, link = template.short(message.text, config.text_max), template.link_to(config.link, config.public_url)
         fields = {
             "PhoneNumberSet": [message.address],
             "SmsSdkAppId": config.sdk_app_id,
             "SignName": config.sign_name,
             "TemplateId": config.template_id,
-            "TemplateParamSet": [filled(carries, text, link) for carries in config.params],
+            "TemplateParamSet": [template.filled(carries, text, link) for carries in config.params],
             "SessionContext": str(message.id),
         }
         body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
@@ -191,12 +140,9 @@ class TencentSms:
         answer = await self._http.post(f"{config.api_url}/", body=body, headers=headers, within=config.timeout)
         return Sent(external_id=_judge(answer))
 
-    async def close(self) -> None:
-        await self._http.close()
-
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> TencentSms:
-    return TencentSms(channel_id, cast(Config, config), clock)
+    return TencentSms(channel_id, cast(Config, config), clock, {"up": _message, "report": _reports})
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------
@@ -224,12 +170,12 @@ def _reports(body: bytes) -> Parsed:
 
 def _receipt(item: dict[str, Any]) -> tuple[Receipt | Kept]:
     external_id, said = _text(item, "sid"), _text(item, "report_status")
-    if not external_id or len(external_id) > NAME_MAX:
+    if not external_id or len(external_id) > template.NAME_MAX:
         raise Malformed("sid: which message it is about")
     if said not in ("SUCCESS", "FAIL"):
         return (Kept(reason="a status that is neither SUCCESS nor FAIL", raw=item),)
     state = DeliveryState.DELIVERED if said == "SUCCESS" else DeliveryState.FAILED
-    detail = "" if said == "SUCCESS" else _shown(item.get("errmsg"))
+    detail = "" if said == "SUCCESS" else template.shown(item.get("errmsg"))
     return (Receipt(outbox_id=None, external_id=external_id, state=state, detail=detail),)
 
 
@@ -248,37 +194,18 @@ def _text(raw: dict[str, Any], name: str) -> str:
     return value
 
 
-def _shown(code: object) -> str:
-    """A code for machines; prose may quote the number."""
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else "no code"
-
-
-_READERS: dict[str, Callable[[bytes], Parsed]] = {"up": _message, "report": _reports}
-
-
 # ---- writing --------------------------------------------------------------------------------------------------------
 
 
 def _judge(answer: Answer) -> str:
-    """Tencent's id of a message that it took; a failure is told by its code, in an answer of 200 too."""
+    """Tencent's id of a message that it took."""
     said = _object(answer.object().get("Response"))
     statuses = said.get("SendStatusSet")
     status = _object(cast(list[Any], statuses)[0]) if isinstance(statuses, list) and statuses else {}
     code = _object(said.get("Error")).get("Code") or status.get("Code")
-    if isinstance(code, str) and code.startswith("InternalError"):
-        how = SendError if code in _SURELY_NOT_SENT else CutOff
-        raise how("server_down", f"HTTP {answer.status}: {code}", retryable=True)
-    if isinstance(code, str) and code in _ERRORS:
-        name, retryable = _ERRORS[code]
-        rest = RECIPIENT_REST if retryable and name == "recipient_limit" else None
-        raise SendError(name, f"HTTP {answer.status}: {code}", retryable=retryable, retry_after=rest)
-    error = failure(answer)
-    if error is not None and error.may_retry:
-        raise error
-    taken = status.get("SerialNo")
-    if error is not None or code != "Ok" or not isinstance(taken, str) or not taken:
-        raise SendError("refused", f"HTTP {answer.status}: {_shown(code)}", retryable=False)
-    return taken[:NAME_MAX]
+    if isinstance(code, str) and code.startswith("InternalError") and code not in _ERRORS:
+        raise template.may_have_sent(answer, code)
+    return template.taken(answer, code, status.get("SerialNo"), good="Ok", errors=_ERRORS, rest=RECIPIENT_REST)
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -287,10 +214,7 @@ def _object(value: object) -> dict[str, Any]:
 
 # ---- for ./qiantai channels -----------------------------------------------------------------------------------------
 
-
-async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> list[str]:
-    unreachable = await connection_problem(cast(Config, config).api_url)
-    return [*address_problems(public_url, tls=False), *([f"api_url: {unreachable}"] if unreachable else [])]
+check = template.check
 
 
 def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[str, WebhookRequest]:
@@ -303,10 +227,14 @@ def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[st
         return WebhookRequest(method="POST", path=f"{secret}/{path}", headers=headers, body=body, now=now)
 
     def says(text: str) -> WebhookRequest:
-        who = {"nationcode": "86", "mobile": SAMPLE_NUMBER, "sign": settings.sign_name, "extend": ""}
+        who = {"nationcode": "86", "mobile": template.SAMPLE_NUMBER, "sign": settings.sign_name, "extend": ""}
         return post("up", who | {"text": text, "time": seconds})
 
-    report = {"user_receive_time": now.strftime("%Y-%m-%d %H:%M:%S"), "nationcode": "86", "mobile": SAMPLE_NUMBER}
+    report = {
+        "user_receive_time": now.strftime("%Y-%m-%d %H:%M:%S"),
+        "nationcode": "86",
+        "mobile": template.SAMPLE_NUMBER,
+    }
     delivered = {"report_status": "SUCCESS", "errmsg": "DELIVRD", "description": "", "sid": f"sample-{seconds}"}
     return {
         "text": says("怎么查自己的信用报告"),

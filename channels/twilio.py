@@ -28,9 +28,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
-from channels._address import PORTS, address_problems
-from channels._http import Answer, Client, failure, url_problem
-from channels._parts import PartsTaken
+from channels._address import PORTS, BaseUrl, address_problems
+from channels._http import Answer, Client, failure
+from channels._media import Files
+from channels._parts import rest
 from channels._text import fit, read_object, unstorable
 from core.errors import BadSignature, Malformed, NotFound, SendError, Unsupported, WrongType
 from core.model import (
@@ -90,17 +91,10 @@ class Config(BaseConfig):
         default=None, min_length=16, description="for webhooks that are signed with a shared key and SHA-256"
     )
     sender: str = Field(description="the number or name that our messages come from, or a messaging service, MG…")
-    public_url: str = Field(description="our address as Twilio knows it; default: QIANTAI_PUBLIC_BASE_URL")
-    api_url: str = Field(default="https://api.twilio.com", description="where Twilio is; another for other regions")
+    public_url: BaseUrl = Field(description="our address as Twilio knows it; default: QIANTAI_PUBLIC_BASE_URL")
+    api_url: BaseUrl = Field(default="https://api.twilio.com", description="where Twilio is; another for other regions")
     text_max: int = Field(default=TEXT_MAX, ge=70, le=TEXT_MAX, description="characters of one message going out")
     timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
-
-    @field_validator("api_url", "public_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if problem := url_problem(value):
-            raise ValueError(problem)
-        return value.rstrip("/")
 
     @field_validator("account_sid")
     @classmethod
@@ -142,8 +136,8 @@ class Twilio:
             images=True, attachments=True, receipts=True, text_max=config.text_max, resend_unknown=False
         )
         self._config = config
-        self._taken = PartsTaken()
         self._http = Client()
+        self._files = Files([config.api_url])
 
     def __repr__(self) -> str:
         return f"Twilio({self.id!r})"
@@ -209,11 +203,12 @@ class Twilio:
 
     async def start(self) -> None:
         await self._http.start()
+        await self._files.start()
 
     async def send(self, message: Outbound) -> Sent:
         sent = Sent()
         parts = fit(message, self.capabilities)
-        for number, part in self._taken.rest(message.id, parts):
+        async for number, part in rest(message, parts):
             tail = "" if number == len(parts) else f"/{number}"
             form = {
                 "To": message.address,
@@ -233,8 +228,17 @@ class Twilio:
             sent = Sent(external_id=_judge(answer))
         return sent
 
+    async def fetch(self, file: Attachment, most: int) -> bytes:
+        """A file of a message; SendError if there is none. Our login goes to Twilio's own address of it and no further:
+        that leads to a store, which wants none."""
+        if not file.url.startswith(f"{_account(self._config)}/"):
+            raise SendError("refused", "not a file of this account", retryable=False)
+        login = _basic(self._config.account_sid, self._config.auth_token.get_secret_value())
+        return (await self._files.get(file.url, most, {"Authorization": login})).body
+
     async def close(self) -> None:
         await self._http.close()
+        await self._files.close()
 
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Twilio:
@@ -263,7 +267,7 @@ def _message(fields: dict[str, str]) -> tuple[Event, ...]:
 
 
 def _media(fields: dict[str, str]) -> tuple[Attachment, ...]:
-    """Addresses are kept, not fetched: they need our login, which must go to Twilio alone."""
+    """Addresses are not fetched here: they need our login, which must go to Twilio alone (`fetch`)."""
     count = fields.get("NumMedia", "") or "0"
     if not (count.isascii() and count.isdigit() and int(count[:4]) <= MEDIA_MAX):
         raise Malformed(f"NumMedia: 0 to {MEDIA_MAX}")

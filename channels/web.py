@@ -6,13 +6,15 @@ Client to server:
     {"type":"hello","token":"<secret or empty>","last_seq":0,"language":"zh"}     always first
     {"type":"msg","cid":"<id by the client>","text":"怎么查自己的信用报告"}           what the visitor typed …
     {"type":"msg","cid":"<id by the client>","payload":"/faq{\\"id\\":\\"F22\\"}","title":"…"}   … or the button
+    {"type":"msg","cid":"<id by the client>","file_id":"…"}      … or the file that was uploaded, see door/uploads.py
     {"type":"rate","seq":9,"helpful":true}    a thumb under the answer at this seq: up, down (false), taken back (null)
     {"type":"typing","on":true}   {"type":"read","seq":7}   {"type":"ping"}
 Server to client:
     {"type":"welcome","token":"…","conversation":"c…","seq":7,"hotline":{"name","number","hours"},"language":"zh"}
     {"type":"ack","cid":"…","seq":8}
     {"type":"msg","seq":9,"from":"bot","text":"…","buttons":[{"title","payload"}],"source":"…","entry":"F22","at":"…"}
-        and "cid" on the visitor's own messages: a client that already shows that cid shows it once
+        and "cid" on the visitor's own messages: a client that already shows that cid shows it once; and "files", the
+        names of those in it
     {"type":"rated","seq":9,"helpful":true}
         once it is kept; and after welcome, one for every rated answer of the conversation
     {"type":"typing","on":true}   {"type":"resync","from":4}   {"type":"error","code","text","cid"}   {"type":"pong"}
@@ -45,12 +47,23 @@ from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
 from channels._address import Origins, unencrypted
 from channels._text import read_object, unstorable
 from core.errors import BadSignature, Malformed, NotFound, Unsupported, WrongType
-from core.model import Author, Button, Capabilities, ChannelId, Inbound, Locale, MessageKind, Outbound, Sent
+from core.model import (
+    UPLOAD,
+    Attachment,
+    Author,
+    Button,
+    Capabilities,
+    ChannelId,
+    Inbound,
+    Locale,
+    MessageKind,
+    Outbound,
+    Sent,
+)
 
 FRAME_MAX = 262144  # characters of one frame; the socket's own limit in bytes should not be lower
 PAYLOAD_MAX = 1000  # characters; a button of ours is `/intent` with a slot or two
 TITLE_MAX = 200  # characters of the button that was pressed, as it was shown
-FILE_MAX = 200  # characters of an upload's id
 SEQ_MAX = 2**53 - 1  # the largest whole number a browser counts with
 PING_EVERY = 20.0  # seconds between two pings of the client
 REPLAY_PAGE = 200  # messages read at once when a client comes back
@@ -59,6 +72,7 @@ FOLLOWED_ID = "#followed"  # external id of a visitor's first opening; no cid ca
 VISITOR_HEADER = "X-Qiantai-Token"  # of a visitor who posts
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes as base64url
+_FILE = re.compile(r"[A-Za-z0-9_-]{22}")  # 16 bytes as base64url, as core.files makes it
 _CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 Problem = Literal["bad_frame", "bad_payload", "empty", "too_long", "unreadable"]
@@ -105,7 +119,7 @@ class Message:
     text: str = field(default="", repr=False)
     payload: str = ""
     title: str = ""  # of the button that was pressed
-    file: str = ""  # id of an upload; there are no uploads yet
+    file: str = ""  # id of an upload
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,8 +192,8 @@ def _msg(raw: dict[str, Any], max_text: int) -> Message:
         raise BadFrame("bad_frame", "text, payload or file_id: exactly one", cid=cid)
     if payload and (not payload.startswith("/") or len(payload) > PAYLOAD_MAX):
         raise BadFrame("bad_payload", f'payload: begins with "/", at most {PAYLOAD_MAX} characters', cid=cid)
-    if len(file) > FILE_MAX:
-        raise BadFrame("bad_frame", f"file_id: at most {FILE_MAX} characters", cid=cid)
+    if file and not _FILE.fullmatch(file):
+        raise BadFrame("bad_frame", "file_id: as the upload gave it", cid=cid)
     if len(title) > TITLE_MAX or (title and not payload):
         raise BadFrame("bad_frame", f"title: only with a payload, at most {TITLE_MAX} characters", cid=cid)
     return Message(cid=cid, text=text, payload=payload, title=title, file=file)
@@ -271,9 +285,12 @@ def msg(
     source: str = "",
     entry: str = "",
     external_id: str = "",
+    files: Sequence[str] = (),
 ) -> str:
     """One message of the transcript; `external_id` of the visitor's own messages comes back as their cid."""
-    own = {"cid": external_id} if external_id and external_id != FOLLOWED_ID else {}
+    own: dict[str, Any] = {"cid": external_id} if external_id and external_id != FOLLOWED_ID else {}
+    if files:
+        own["files"] = list(files)
     return _frame(
         **{"type": "msg", "seq": seq, "from": author.value, "text": text},
         buttons=[{"title": b.title, "payload": b.payload} for b in buttons],
@@ -327,7 +344,7 @@ class Web:
 
     def __init__(self, channel_id: ChannelId, config: Config) -> None:
         self.id = channel_id
-        self.capabilities = Capabilities(buttons=True, typing=True, live=True)
+        self.capabilities = Capabilities(buttons=True, images=True, attachments=True, typing=True, live=True)
         self.origins = frozenset(config.origins)  # beside our own; for the socket's handshake
         self._max_text = config.max_text
 
@@ -339,14 +356,23 @@ class Web:
         """The secret of a new visitor: 32 random bytes, base64url, 43 characters."""
         return secrets.token_urlsafe(32)
 
+    @staticmethod
+    def visitor(token: str) -> str:
+        """The token that a visitor posts with; BadSignature for one that we never made."""
+        if not _TOKEN.fullmatch(token):
+            raise BadSignature(f"{VISITOR_HEADER}: missing, or not one that was made here")
+        return token
+
     def read(self, data: str | bytes) -> Frame:
         """The frame a socket received; failures as in `read_frame`."""
         return read_frame(data, self._max_text)
 
     def inbound(self, token: str, frame: Message, language: str = "") -> Inbound:
-        """What a msg frame says, by the visitor who holds `token`; Unsupported for a file."""
-        if frame.file:
-            raise Unsupported("uploads are not taken yet")
+        """What a msg frame says, by the visitor who holds `token`."""
+        if frame.file:  # what it is, the ledger knows
+            file = Attachment(media_type="", url=f"{UPLOAD}{frame.file}")
+            kind = MessageKind.ATTACHMENT
+            return Inbound(sender=token, external_id=frame.cid, kind=kind, attachments=(file,), language=language)
         return Inbound(
             sender=token,
             external_id=frame.cid,
@@ -363,9 +389,7 @@ class Web:
     def parse(self, request: WebhookRequest) -> Parsed:
         if request.method != "POST" or request.path != "in":
             raise NotFound
-        token = request.headers.get(VISITOR_HEADER, "")
-        if not _TOKEN.fullmatch(token):
-            raise BadSignature(f"{VISITOR_HEADER}: missing, or not one that was made here")
+        token = self.visitor(request.headers.get(VISITOR_HEADER, ""))
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
             raise WrongType("application/json is taken here")
         try:
@@ -406,7 +430,6 @@ def samples(channel_id: ChannelId, config: BaseConfig, now: datetime) -> dict[st
     token, run = Web.new_token(), int(now.timestamp() * 1000)
     frames = {
         "text": {"type": "msg", "cid": f"sample-{run}-1", "text": "怎么查自己的信用报告"},
-        "attachment": {"type": "msg", "cid": f"sample-{run}-2", "file_id": "sample.png"},
     }
     headers = {"Content-Type": "application/json", VISITOR_HEADER: token}
     return {

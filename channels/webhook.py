@@ -22,7 +22,7 @@ answer that got lost, acknowledge it and do nothing.
       2xx anything else    refused, {"error":"<code>"} says why; never sent again
       410                  this contact wants nothing more from us
       429                  throttled, sent again after Retry-After
-      5xx, no answer       sent again later; other answers: refused
+      5xx, no answer       sent again later, from the part on that was not taken; other answers: refused
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
-from channels._address import connection_problem
-from channels._http import Answer, Client, failure, url_problem
+from channels._address import CalledUrl, Origins, connection_problem
+from channels._http import Answer, Client, failure
+from channels._media import Files
+from channels._parts import rest
 from channels._text import Part, fit, read_object, unstorable
 from core.errors import BadSignature, Malformed, NotFound, SendError, Unsupported, WrongType
 from core.model import (
@@ -79,17 +81,13 @@ _RECEIPTS = {
 
 class Config(BaseConfig):
     secret: SecretStr = Field(min_length=16, description="shared with the other system; signs both directions")
-    callback_url: str = Field(description="where our messages are posted; https, or http on a private network")
+    callback_url: CalledUrl = Field(description="where our messages are posted; https, or http on a private network")
     timeout: float = Field(default=10.0, ge=0.1, le=60.0, description="seconds one call may take")
     buttons: bool = Field(default=True, description="false: buttons go out as a numbered list in the text")
     text_max: int = Field(default=4000, ge=50, le=100_000, description="characters of one message going out")
-
-    @field_validator("callback_url")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        if problem := url_problem(value):
-            raise ValueError(problem)
-        return value
+    file_origins: Origins = Field(
+        default=[], description="where files may come from beside the public internet: http://files.bank.internal:8080"
+    )
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
@@ -116,6 +114,7 @@ class Webhook:
         self._config = config
         self._clock = clock
         self._http = Client()
+        self._files = Files(config.file_origins)
 
     def __repr__(self) -> str:
         return f"Webhook({self.id!r})"
@@ -154,10 +153,11 @@ class Webhook:
 
     async def start(self) -> None:
         await self._http.start()
+        await self._files.start()
 
     async def send(self, message: Outbound) -> Sent:
         parts = fit(message, self.capabilities)
-        for number, part in enumerate(parts, start=1):
+        async for number, part in rest(message, parts):
             body = _body(message, part, number, len(parts))
             now = int(self._clock().timestamp())
             headers = {
@@ -170,8 +170,13 @@ class Webhook:
             _judge(answer)
         return Sent()
 
+    async def fetch(self, file: Attachment, most: int) -> bytes:
+        """A file that a message names: from the public internet, or from where the settings say that files are."""
+        return (await self._files.get(file.url, most)).body
+
     async def close(self) -> None:
         await self._http.close()
+        await self._files.close()
 
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Webhook:
@@ -275,7 +280,7 @@ def _language(raw: dict[str, Any]) -> str:
 
 
 def _attachments(value: Any) -> tuple[Attachment, ...]:
-    """Addresses are kept, not fetched: they come from outside, and who fetches one must look where it leads."""
+    """Addresses are not fetched here: they come from outside, and `fetch` looks where each one leads."""
     if not isinstance(value, list):
         raise Malformed("attachments: a list")
     items = cast(list[Any], value)

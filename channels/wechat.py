@@ -29,11 +29,15 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from channels import Ack, BaseConfig, Clock, Hold, Kept, Parsed, WebhookRequest
 from channels import _wechat_wire as wire
-from channels._address import address_problems
-from channels._http import url_problem
-from channels._parts import PartsTaken
+from channels._address import BaseUrl, address_problems
+from channels._media import Files, origin
+from channels._parts import rest
 from channels._text import Part, numbered, split, unstorable
 from channels._wechat_api import NO_MENUS, Api, Refused
+from channels._wechat_notice import PATH as NOTICE_PATH
+from channels._wechat_notice import Template, template_of
+from channels._wechat_notice import body as notice_body
+from channels._wechat_notice import receipt as notice_receipt
 from core.errors import Malformed, NotFound, SendError
 from core.model import (
     Attachment,
@@ -44,6 +48,7 @@ from core.model import (
     Inbound,
     MessageKind,
     Outbound,
+    Receipt,
     Sent,
     Stopped,
 )
@@ -61,9 +66,10 @@ _APP_ID = re.compile(r"wx[0-9a-f]{16}")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
 _NAME = re.compile(r"\S{1,200}")  # an openid, a MsgId, a media id
+_VIDEO_HOST = re.compile(r"https?://([a-z0-9-]+\.)+qq\.com:(80|443)")
 _MEDIA = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
 # Events of which people need not know: an address that was opened, a position that the app reports by itself.
-_UNHEARD = frozenset({"view", "view_miniprogram", "location", "templatesendjobfinish", "masssendjobfinish"})
+_UNHEARD = frozenset({"view", "view_miniprogram", "location", "masssendjobfinish"})
 
 
 class Config(BaseConfig):
@@ -87,7 +93,13 @@ class Config(BaseConfig):
     message_hours: float = Field(default=48.0, gt=0, le=240, description="hours after a message in which it does")
     event_quota: int = Field(default=3, ge=1, le=100, description="answers that one event allows")
     event_seconds: float = Field(default=60.0, gt=0, le=864_000, description="seconds after an event in which it does")
-    api_url: str = Field(default="https://api.weixin.qq.com", description="the platform's interface; a proxy of yours")
+    templates: dict[str, Template] = Field(
+        default_factory=dict[str, Template],
+        description="approved notices for news after that time, by act of the case or any; each id, fields, url",
+    )
+    api_url: BaseUrl = Field(
+        default="https://api.weixin.qq.com", description="the platform's interface; a proxy of yours"
+    )
 
     @field_validator("app_id")
     @classmethod
@@ -120,11 +132,11 @@ class Config(BaseConfig):
             raise ValueError('needed unless answer is "passive"')
         return value
 
-    @field_validator("api_url")
+    @field_validator("templates")
     @classmethod
-    def _callable(cls, value: str) -> str:
-        if problem := url_problem(value):
-            raise ValueError(problem)
+    def _can_be_sent(cls, value: dict[str, Template], info: ValidationInfo) -> dict[str, Template]:
+        if value and not info.data.get("app_secret", SecretStr("")).get_secret_value():
+            raise ValueError("they need app_secret")
         return value
 
 
@@ -152,7 +164,7 @@ class Wechat:
         self._seal = None if config.mode == "plain" else wire.Seal(self._token, key, config.app_id)
         self._menus = config.menus
         self._api = Api(config.api_url, config.app_id, config.app_secret.get_secret_value(), config.timeout)
-        self._taken = PartsTaken()
+        self._files = Files([config.api_url])
 
     def __repr__(self) -> str:
         return f"Wechat({self.id!r})"
@@ -186,7 +198,7 @@ class Wechat:
         if isinstance(found, Inbound) and found.attachments:
             found = replace(found, attachments=tuple(map(self._located, found.attachments)))
         hold = self._hold(fields, sender, external_id, request) if self._passive else None
-        if isinstance(found, Stopped):
+        if isinstance(found, (Stopped, Receipt)):
             return Parsed(events=(found,), ack=SUCCESS)
         if found is not None:
             return Parsed(events=(found,), ack=SUCCESS, hold=hold)
@@ -197,7 +209,7 @@ class Wechat:
         return Parsed(kept=(kept,), ack=SUCCESS, hold=hold)
 
     def _located(self, file: Attachment) -> Attachment:
-        """A file's media id as an address; without a token, so only `download` can use it."""
+        """A file's media id as an address; without a token, so only `fetch` can use it."""
         return file if "://" in file.url else replace(file, url=self._media_url(file.url))
 
     def _media_url(self, media_id: str) -> str:
@@ -219,9 +231,11 @@ class Wechat:
 
     async def start(self) -> None:
         await self._api.start()
+        await self._files.start()
 
     async def close(self) -> None:
         await self._api.close()
+        await self._files.close()
 
     async def send(self, message: Outbound) -> Sent:
         if self._passive:
@@ -239,8 +253,8 @@ class Wechat:
     async def _say(self, message: Outbound, *, menus: bool) -> None:
         """Sends the parts that the platform has not taken yet; with its choices as a list there may be one more."""
         parts = _parts(message, menus=menus)
-        self._allow(message, len(parts) - self._taken.of(message.id))
-        for _, part in self._taken.rest(message.id, parts):
+        self._allow(message, len(parts) - message.taken.count)
+        async for _, part in rest(message, parts):
             await self._api.call("/cgi-bin/message/custom/send", _body(message.address, part))
 
     def _allow(self, message: Outbound, parts: int) -> None:
@@ -255,19 +269,33 @@ class Wechat:
         if message.heard:
             raise SendError("undeliverable", "no more answers until they write again", retryable=False)
 
+    async def notify(self, message: Outbound) -> Sent:
+        """The notice of a message that may not go out itself any more, by the template for its kind."""
+        template = template_of(self._config.templates, message.notice) if message.notice else None
+        if message.notice is None or template is None:
+            raise SendError("undeliverable", "no template for this news", retryable=False)
+        taken = await self._api.call(NOTICE_PATH, notice_body(message.address, template, message.notice))
+        return Sent(external_id=str(taken.get("msgid", "")))
+
     async def typing(self, address: str) -> None:
         """Shows for up to 15 s that an answer is being written; the next message ends it."""
         if not self._passive:
             await self._api.call("/cgi-bin/message/custom/typing", {"touser": address, "command": "Typing"})
 
-    async def download(self, file: Attachment) -> tuple[bytes, str]:
-        """A file of a message and its media type, for three days after it came; SendError if there is none.
+    async def fetch(self, file: Attachment, most: int) -> bytes:
+        """A file of a message, for three days after it came; SendError if there is none.
 
-        Only an address that `parse` made is fetched: none that came in a message, and none that an answer names."""
+        Only an address that `parse` made is called, and of a video the one that the platform names in its answer, if it
+        is on a host of the platform's."""
         head = self._media_url("")
         if not file.url.startswith(head):
             raise SendError("refused", "not a file of this account", retryable=False)
-        return await self._api.media(file.url.removeprefix(head), MEDIA_MAX)
+        content, video = await self._api.media(file.url.removeprefix(head), min(most, MEDIA_MAX))
+        if not video:
+            return content
+        if origin(video) != origin(head) and not _VIDEO_HOST.fullmatch(origin(video)):
+            raise SendError("refused", "the video is not on a host of the platform's", retryable=False)
+        return (await self._files.get(video, min(most, MEDIA_MAX))).body
 
 
 def create(channel_id: ChannelId, config: BaseConfig, clock: Clock) -> Wechat:
@@ -284,7 +312,7 @@ async def check(channel_id: ChannelId, config: BaseConfig, public_url: str) -> l
         try:
             await api.token()
         except SendError as e:
-            problems.append(f"no token: {e}")
+            problems.append(f"the platform gives no token ({e})")
         finally:
             await api.close()
     if settings.mode == "plain":
@@ -378,7 +406,7 @@ def _link(fields: dict[str, Any], sender: str, external_id: str) -> Event | None
     url = _text(fields, "Url")
     if not url.startswith(("http://", "https://")) or len(url) > 2000:
         return None
-    page = Attachment(media_type="text/html", url=url, name=_text(fields, "Title")[:200])
+    page = Attachment(media_type="text/html", url=url, name=_text(fields, "Title")[:200], link=True)
     kind = MessageKind.ATTACHMENT
     return Inbound(sender=sender, external_id=external_id, kind=kind, attachments=(page,))
 
@@ -397,6 +425,10 @@ def _clicked(fields: dict[str, Any], sender: str, external_id: str) -> Event | N
     return Inbound(sender=sender, external_id=external_id, text=key) if key.strip() else None
 
 
+def _noticed(fields: dict[str, Any], sender: str, external_id: str) -> Event | None:
+    return notice_receipt({name: _text(fields, name) for name in ("MsgID", "Status")})
+
+
 _MESSAGES: dict[str, _Reader] = {"text": _typed, "location": _place, "link": _link} | dict.fromkeys(_MEDIA, _file)
 _EVENTS: dict[str, _Reader] = {
     "subscribe": _followed,
@@ -404,6 +436,7 @@ _EVENTS: dict[str, _Reader] = {
     "scan": _followed,
     "unsubscribe": _stopped,
     "click": _clicked,
+    "templatesendjobfinish": _noticed,
 }
 
 

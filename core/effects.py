@@ -91,7 +91,7 @@ class _Told:
     type, business and track are codes of the register, amount is yuan such as 3500.00, day and prior_day are days such
     as 2026-11-18, people is a number. prior: yes or no, whether the institution was asked first. on_behalf: proxy, heir
     or group where `agent` acts for `person`. consent: yes, to passing it on. draft: the number of the draft that it
-    goes on from.
+    goes on from, or new for one apart from it.
     """
 
     type: str = "complaint"
@@ -187,7 +187,42 @@ class ReopenCase(_Which):
     text: str
 
 
-CaseEffect = SaveDraft | FileCase | LookUp | ResumeDraft | SupplementCase | UrgeCase | WithdrawCase | ReopenCase
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendIdLink(_Which):
+    """Send the address of the page for the numbers of identity papers; the one before it works no more."""
+
+    name: Literal["send_id_link"] = "send_id_link"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateCase(_Which):
+    """Keep how a case went in the end: `grade` is solved, unhappy or unsolved."""
+
+    name: Literal["rate_case"] = "rate_case"
+    grade: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttachFiles:
+    """The message brought files that nothing asked for: they go to the newest case of the conversation that is open.
+    The house says to which, or that it has them."""
+
+    name: Literal["attach_files"] = "attach_files"
+
+
+CaseEffect = (
+    SaveDraft
+    | FileCase
+    | LookUp
+    | ResumeDraft
+    | SupplementCase
+    | UrgeCase
+    | WithdrawCase
+    | ReopenCase
+    | SendIdLink
+    | RateCase
+    | AttachFiles
+)
 Effect = SetLanguage | LeaveMessage | HandOff | CancelHandOff | Alert | OptOut | Rate | CaseEffect
 KINDS: dict[str, type[Effect]] = {
     "set_language": SetLanguage,
@@ -205,9 +240,10 @@ KINDS: dict[str, type[Effect]] = {
     "urge_case": UrgeCase,
     "withdraw_case": WithdrawCase,
     "reopen_case": ReopenCase,
+    "send_id_link": SendIdLink,
+    "rate_case": RateCase,
+    "attach_files": AttachFiles,
 }
-# Fields that tell who somebody is, or open a case: they are not kept with the effect.
-PRIVATE = frozenset({"code", "phone", "person", "contact", "agent", "agent_contact"})
 
 
 def read(raw: Mapping[str, Any]) -> Effect:

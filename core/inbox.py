@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from core import files
 from core.errors import TooLarge
 from core.model import (
     Author,
@@ -33,6 +35,7 @@ from core.tables import (
 from core.vault import Masked, Secret, Vault
 
 NOTHING = Masked(text="")
+_NUMBER_AT_END = re.compile(r"\d[\d\s./·-]*\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +105,10 @@ class Inbox:
     def too_long(self, inbound: Inbound) -> bool:
         """Whether `accept` would refuse it for its length."""
         return len(inbound.text) > self._max_text or len(inbound.payload) > self._max_text
+
+    def beginning(self, text: str) -> str:
+        """As much of `text` as a message may have; no number is cut in two, of which no half could be hidden."""
+        return text if len(text) <= self._max_text else _NUMBER_AT_END.sub("", text[: self._max_text])
 
     async def keep(self, *, channel: ChannelId, reason: str, raw: Any, now: datetime, sender: str = "") -> None:
         """Keeps a request that is the platform's but no message we handle, masked, the conversation for `sender`."""
@@ -210,7 +217,7 @@ def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
         },
     ).scalar_one_or_none()
     if inbox_id is not None:
-        _store_message(conn, row, seq)
+        _store_message(conn, row, seq, inbox_id)
         return Accepted(conversation=row.conversation, inbox_id=InboxId(inbox_id), seq=Seq(seq), duplicate=False)
     # It is here already, and its place is this delivery's: the new one is given back under the counter's lock.
     conn.execute(_GIVE_BACK, {"c": row.conversation})
@@ -218,8 +225,9 @@ def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
     return Accepted(conversation=row.conversation, inbox_id=InboxId(seen.id), seq=Seq(seen.seq), duplicate=True)
 
 
-def _store_message(conn: Connection, row: _Row, seq: int) -> None:
+def _store_message(conn: Connection, row: _Row, seq: int, inbox_id: int) -> None:
     inbound = row.inbound
+    brought = files.note(conn, row.conversation, inbox_id, inbound.attachments, row.now)
     conn.execute(
         _MESSAGE,
         {
@@ -229,7 +237,7 @@ def _store_message(conn: Connection, row: _Row, seq: int) -> None:
             "kind": inbound.kind.value,
             "text": row.text,
             "payload": row.payload,
-            "attachments": [asdict(a) for a in inbound.attachments] or None,
+            "attachments": [asdict(a) for a in brought] or None,
             "external_id": inbound.external_id,
             "created_at": row.now,
         },
@@ -248,21 +256,29 @@ def _store_message(conn: Connection, row: _Row, seq: int) -> None:
 
 
 def _make_conversation(conn: Connection, row: _Row) -> None:
+    _add_conversation(conn, row.conversation, row.channel, row.kind, row.sealed, row.now)
+
+
+def open_for(
+    conn: Connection, vault: Vault, *, channel: ChannelId, kind: str, sender: str, now: datetime
+) -> ConversationId:
+    """The conversation with this address, made if nobody has written from it yet: so that we may write first."""
+    which = vault.conversation_id(channel, sender)
+    _add_conversation(conn, which, channel, kind, vault.seal(sender, context=which), now)
+    return which
+
+
+def _add_conversation(
+    conn: Connection, which: ConversationId, channel_id: ChannelId, kind: str, sealed: bytes, now: datetime
+) -> None:
     def add(table: Any, **values: Any) -> None:
         conn.execute(upsert(conn, table).values(**values).on_conflict_do_nothing())
 
-    add(channel, id=row.channel, kind=row.kind, created_at=row.now)
-    add(conversation, id=row.conversation, channel_id=row.channel, created_at=row.now)
+    add(channel, id=channel_id, kind=kind, created_at=now)
+    add(conversation, id=which, channel_id=channel_id, created_at=now)
     # One address, one contact, until a case or a person joins several.
-    add(contact, id=row.conversation, created_at=row.now)
-    add(
-        address,
-        conversation_id=row.conversation,
-        contact_id=row.conversation,
-        kind=row.kind,
-        sealed=row.sealed,
-        created_at=row.now,
-    )
+    add(contact, id=which, created_at=now)
+    add(address, conversation_id=which, contact_id=which, kind=kind, sealed=sealed, created_at=now)
 
 
 def stop(conn: Connection, conversation_id: ConversationId, now: datetime) -> None:

@@ -80,6 +80,7 @@ class Live:
     def __init__(self) -> None:
         self.turns = Ready()
         self.sends = Ready()
+        self.files = Ready()
         self.listeners: defaultdict[ConversationId, set[Listener]] = defaultdict(set)
 
     def listen(self, conversation: ConversationId) -> Listener:

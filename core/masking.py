@@ -132,11 +132,12 @@ def find(text: str, apart: Collection[tuple[int, int]] = ()) -> list[Found]:
     if "@" in folded:
         found = _emails(text, folded)
         folded = _without(folded, [(mail.start, mail.end) for mail in found])
-    codes = [
-        Found(start=m.start(), end=m.end(), kind="query-code", value=m[0].replace("-", "").upper())
-        for m in CODE.finditer(folded)
-    ]
-    if codes:
+    for way in (CODE, SPACED_CODE):
+        codes = [
+            Found(start=m.start(), end=m.end(), kind="query-code", value=NO_CODE.sub("", m[0]).upper())
+            for m in way.finditer(folded)
+            if way is CODE or _is_spaced_code(m[0])
+        ]
         found += codes
         folded = _without(folded, [(code.start, code.end) for code in codes])
     for run in RUN.finditer(folded):
@@ -156,11 +157,28 @@ def _without(folded: str, spans: Collection[tuple[int, int]]) -> str:
 
 # Query codes: ten of their 29 characters, two digits and two letters among them; numbers of other things that look so
 # lose nothing, since a reference can be opened. One in eight references looks so: those of a text of ours stay.
+_CHAR = "[2-9A-HJKMNP-TW-Z]"
+_AFTER, _BEFORE = r"(?<![0-9A-Za-z⟦])(?<!\[phone:)(?<!\[email:)(?<!\[query-code:)", "(?![0-9A-Za-z])"
 CODE = re.compile(
-    r"(?<![0-9A-Za-z⟦])(?<!\[phone:)(?<!\[email:)(?<!\[query-code:)(?=(?:[A-Z-]*[0-9]){2})(?=(?:[0-9-]*[A-Z]){2})"
-    r"[2-9A-HJKMNP-TW-Z]{5}-?[2-9A-HJKMNP-TW-Z]{5}(?![0-9A-Za-z])",
-    re.IGNORECASE,
+    rf"{_AFTER}(?=(?:[A-Z-]*[0-9]){{2}})(?=(?:[0-9-]*[A-Z]){{2}}){_CHAR}{{5}}-?{_CHAR}{{5}}{_BEFORE}", re.IGNORECASE
 )
+# … and as people read them off, in groups, with what _fold makes of any spaces and dashes between them.
+NO_CODE = re.compile(r"[ \n-]+")
+_SHAPES = ((5, 5), (4, 4, 2), (3, 3, 4), (3, 4, 3), (4, 3, 3), (2, 2, 2, 2, 2), (1,) * 10)
+_GROUPS = "|".join(r"[ \n-]{1,3}".join(f"{_CHAR}{{{size}}}" for size in shape) for shape in _SHAPES)
+SPACED_CODE = re.compile(f"{_AFTER}(?:{_GROUPS}){_BEFORE}", re.IGNORECASE)
+
+
+def _is_spaced_code(written: str) -> bool:
+    """Whether ten characters in groups are a code, and no words with numbers among them such as "after 95588",
+    HMAC-SHA-256 or "28th and the": by the capitals and the groups that have letters and digits."""
+    groups = NO_CODE.split(written)
+    bare = "".join(groups)
+    if not sum(char.isdigit() for char in bare) >= 2 <= sum(char.isalpha() for char in bare):
+        return False
+    mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
+    return mixed + written.isupper() >= (1 if len(groups) == 2 else 2) or len(groups) == len(bare)
+
 
 # E-mail -------------------------------------------------------------------------------------------------------------
 

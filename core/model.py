@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,7 @@ Tongue = Literal["zh", "zh-Hans", "zh-Hant", "en"]  # what a consumer chooses; "
 Owner = Literal["bot", "seat"]
 
 AWAY = 12 * 3600.0  # seconds: who comes back later is asked whether an open form is still to be gone on with
+UPLOAD = "upload:"  # before the reference of a file that is in the ledger already, in the place of its address
 KEY_BYTES = 64  # the least that any platform lets a button carry
 
 
@@ -32,6 +34,8 @@ class MessageKind(StrEnum):
     ATTACHMENT = "attachment"
     FOLLOWED = "followed"  # the consumer opened or subscribed to the channel
     LOCATION = "location"
+    TOO_LONG = "too_long"  # more than the house reads; this and the next one no brain is asked about
+    UNREADABLE = "unreadable"  # the platform's, but nothing that we can read
 
 
 class Author(StrEnum):
@@ -76,6 +80,7 @@ class Attachment:
     url: str
     name: str = ""
     size: int | None = None  # bytes, as the platform claims
+    link: bool = False  # a page that they point to, not a file that they sent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,12 +156,37 @@ class Rendered:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What a message says in the few words of a notice that a platform has approved, where no free text may go out."""
+
+    kind: str  # which notice: an act of a case, or "ask"
+    values: Mapping[str, str] = field(repr=False)  # case_no, step, day, text …
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
     """A message of the contact that may still allow answers, where the platform counts them."""
 
     external_id: str
     at: datetime
     answers: int  # of ours since then
+
+
+async def _forgotten(count: int) -> None:
+    """Nobody keeps it."""
+
+
+@dataclass(kw_only=True, slots=True)
+class PartsTaken:
+    """How many parts of a message the platform has: those of earlier tries, and each further one as it is taken."""
+
+    count: int = 0
+    keep: Callable[[int], Awaitable[None]] = _forgotten  # is told the new count
+
+    async def further(self) -> None:
+        """One part more was taken."""
+        self.count += 1
+        await self.keep(self.count)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +199,8 @@ class Outbound:
     buttons: tuple[Button, ...] = ()
     in_reply_to: str = ""  # external id of the message it answers
     heard: tuple[Heard, ...] = ()  # the latest first; only for a channel with a window
+    taken: PartsTaken = field(default_factory=PartsTaken, compare=False, repr=False)
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +208,7 @@ class Sent:
     """The platform took it."""
 
     external_id: str = ""
+    as_notice: bool = False  # in the words of an approved notice, which has no buttons
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,6 +249,14 @@ class Turn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnCase:
+    """A case that was filed in a conversation, or a draft that is kept for it."""
+
+    case_no: str
+    state: str  # of the register; "draft" is not filed yet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
     """The right to apply turns of one conversation, until `fence` is raised by somebody else."""
 
@@ -232,3 +273,4 @@ class Lease:
     last_at: datetime | None  # when the conversation last saw a turn
     turns: tuple[Turn, ...]  # open messages by seq
     offered: tuple[Button, ...] = ()  # what the first of them may choose from
+    cases: tuple[OwnCase, ...] = ()  # newest first

@@ -18,14 +18,14 @@ from core.model import (
     ChannelId,
     ConversationId,
     DeliveryState,
-    Heard,
     MessageKind,
+    Notice,
     OutboxId,
     Receipt,
     Rendered,
     Seq,
 )
-from core.tables import IS_WAITING, address, conversation, inbox, message, outbox
+from core.tables import IS_WAITING, address, conversation, message, outbox
 from core.turns import FREE, buttons
 
 
@@ -43,6 +43,7 @@ class Line:
     entry: str
     external_id: str
     at: datetime
+    files: tuple[str, ...] = ()  # names of what came with it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +58,9 @@ class Parcel:
     source: str
     in_reply_to: str
     attempts: int  # tries that failed before this one
+    parts_taken: int  # by the platform, of a text that goes out in several
     created_at: datetime
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,11 +91,14 @@ def put(
     epoch: int | None = None,
     in_reply_to: str = "",
     answers: Seq | None = None,
+    notice: Notice | None = None,
 ) -> None:
     """Writes `items` at the end of the transcript and into the outbox as `<cause>:0`, `<cause>:1` …
 
     A cause that is there already is an IntegrityError: nothing is said twice. `live`: the client reads the ledger
     itself, so the commit is the delivery and the rows are born `sent`. `answers`: the message that they answer.
+    `notice`: the same in an approved notice's words; who gives one sees to it that it reaches its contact in some other
+    way where this one fails, so no alarm tells of that.
     """
     if not items:
         return
@@ -129,6 +135,7 @@ def put(
                 "epoch": epoch,
                 "in_reply_to": in_reply_to,
                 "state": (DeliveryState.SENT if live else DeliveryState.READY).value,
+                "notice": {"kind": notice.kind, "values": dict(notice.values)} if notice else None,
                 "next_try_at": now,
                 "created_at": now,
                 "sent_at": now if live else None,
@@ -161,6 +168,7 @@ def transcript(conn: Connection, conversation_id: ConversationId, *, after: int,
             entry=row.entry,
             external_id=row.external_id,
             at=row.created_at,
+            files=tuple(each["name"] for each in row.attachments or ()),
         )
         for row in rows
     ]
@@ -190,9 +198,11 @@ _FIRST = (
         outbox.c.state,
         outbox.c.epoch,
         outbox.c.attempts,
+        outbox.c.parts_taken,
         outbox.c.next_try_at,
         outbox.c.in_reply_to,
         outbox.c.created_at,
+        outbox.c.notice,
         message.c.text,
         message.c.buttons,
         message.c.source,
@@ -238,10 +248,17 @@ _MARK = update(outbox).where(outbox.c.id == bindparam("i"))
 _SENDING = _MARK.values(state="sending")
 _UNDER_WAY = _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"]))
 _now = bindparam("now", type_=outbox.c.sent_at.type)
-_SENT = _UNDER_WAY.values(state=DeliveryState.SENT.value, error="", external_id=bindparam("external"), sent_at=_now)
+_SENT = _UNDER_WAY.values(
+    state=DeliveryState.SENT.value,
+    error="",
+    external_id=bindparam("external"),
+    as_notice=bindparam("as_notice"),
+    sent_at=_now,
+)
 # Of a row that a receipt has moved on already: only what the receipt did not know.
 _COMPLETED = _MARK.values(
     external_id=func.coalesce(func.nullif(outbox.c.external_id, ""), bindparam("external")),
+    as_notice=bindparam("as_notice"),
     sent_at=func.coalesce(outbox.c.sent_at, _now),
 )
 
@@ -293,7 +310,7 @@ def _next(
             _set(conn, row.id, DeliveryState.WITHHELD, error="a person took over")
         elif row.state == DeliveryState.SENDING.value and not resend_unknown:
             _set(conn, row.id, DeliveryState.UNKNOWN, error=CUT_OFF)
-            alarm.raise_alarm(conn, "send_unknown", conversation_id, f"outbox {row.id}: {CUT_OFF}", now)
+            _raise_alarm(conn, DeliveryState.UNKNOWN, conversation_id, row.id, CUT_OFF, now)
         elif row.next_try_at > now:
             return None  # order: nothing overtakes a message that rests
         else:
@@ -307,7 +324,9 @@ def _next(
                 source=row.source,
                 in_reply_to=row.in_reply_to,
                 attempts=row.attempts,
+                parts_taken=row.parts_taken,
                 created_at=row.created_at,
+                notice=Notice(**row.notice) if row.notice else None,
             )
     return None
 
@@ -316,15 +335,38 @@ def _set(conn: Connection, outbox_id: int, state: DeliveryState, **values: Any) 
     conn.execute(_MARK.values(state=state.value, **values), {"i": outbox_id})
 
 
+_PARTS = _MARK.where(outbox.c.parts_taken < bindparam("n")).values(parts_taken=bindparam("n"))
+
+
+def took(conn: Connection, held: SendLease, count: int) -> None:
+    """Notes that the platform has the first `count` parts of the message; whatever became of the lease, it is so."""
+    conn.execute(_PARTS, {"i": held.parcel.id, "n": count})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How one try to send ended: sent, failed or parked for good, or ready again at `next_try_at`."""
 
     state: DeliveryState
     external_id: str = ""
+    as_notice: bool = False
     error: str = ""
     next_try_at: datetime | None = None
     alarm: bool = False  # people must hear of it although it is tried again
+
+
+def tell(conn: Connection, held: SendLease, outcome: Outcome, now: datetime) -> None:
+    """Has people hear of a message that did not go out, or of which nobody knows; a notice that did not go out is seen
+    to by who gave it."""
+    lost = outcome.state in (DeliveryState.FAILED, DeliveryState.PARKED) and held.parcel.notice is None
+    if lost or outcome.state is DeliveryState.UNKNOWN:
+        _raise_alarm(conn, outcome.state, held.conversation, held.parcel.id, outcome.error, now)
+
+
+def _raise_alarm(
+    conn: Connection, state: DeliveryState, conversation_id: str, outbox_id: int, why: str, now: datetime
+) -> None:
+    alarm.raise_alarm(conn, f"send_{state.value}", conversation_id, f"outbox {outbox_id}: {why}", now)
 
 
 def settle(
@@ -337,7 +379,7 @@ def settle(
     """
     # A receipt may have come before the answer to our call: states only move forward.
     if outcome.state is DeliveryState.SENT:
-        taken = {"i": held.parcel.id, "external": outcome.external_id, "now": now}
+        taken = {"i": held.parcel.id, "external": outcome.external_id, "as_notice": outcome.as_notice, "now": now}
         if conn.execute(_SENT, taken).rowcount != 1:
             conn.execute(_COMPLETED, taken)
     else:
@@ -362,82 +404,6 @@ def settle(
     return SendLease(conversation=held.conversation, channel=held.channel, fence=held.fence, parcel=parcel)
 
 
-# Platforms that count answers, or take them in the acknowledgement ---------------------------------------------------
-
-_HEARD = (
-    select(
-        inbox.c.external_id,
-        inbox.c.received_at,
-        select(func.count())
-        .where(outbox.c.conversation_id == inbox.c.conversation_id, outbox.c.sent_at > inbox.c.received_at)
-        .scalar_subquery()
-        .label("answers"),
-    )
-    .where(inbox.c.conversation_id == bindparam("c"))
-    .order_by(inbox.c.seq.desc())
-    .limit(5)  # more than platforms' rules look back: a message, and events after it
-)
-
-
-def heard(conn: Connection, conversation_id: ConversationId) -> tuple[Heard, ...]:
-    """The contact's last messages, the latest first, each with the number of ours that went out since."""
-    rows = conn.execute(_HEARD, {"c": conversation_id})
-    return tuple(Heard(external_id=row.external_id, at=row.received_at, answers=row.answers) for row in rows)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answering:
-    """How a message stands whose answer goes into its acknowledgement."""
-
-    received_at: datetime
-    is_open: bool  # nobody has answered it yet
-    is_ready: bool  # an answer waits to be written, or was left by somebody who died while writing
-    is_over: bool  # the answer was written, given up, or there is none
-
-
-_ANSWERING = (
-    select(inbox.c.received_at, inbox.c.state, outbox.c.id.label("answer"))
-    .join(
-        outbox,
-        (outbox.c.conversation_id == inbox.c.conversation_id)
-        & (outbox.c.in_reply_to == inbox.c.external_id)
-        & IS_WAITING,
-        isouter=True,
-    )
-    .where(inbox.c.conversation_id == bindparam("c"), inbox.c.external_id == bindparam("e"))
-    .order_by(outbox.c.seq)
-    .limit(1)
-)
-
-
-def answering(conn: Connection, conversation_id: ConversationId, external_id: str) -> Answering | None:
-    """How the message with `external_id` stands; None if there is none."""
-    row = conn.execute(_ANSWERING, {"c": conversation_id, "e": external_id}).one_or_none()
-    if row is None:
-        return None
-    is_open = row.state == "open"
-    return Answering(
-        received_at=row.received_at,
-        is_open=is_open,
-        is_ready=row.answer is not None,
-        is_over=not is_open and row.answer is None,
-    )
-
-
-_TOO_LATE = (
-    select(outbox.c.in_reply_to)
-    .where(outbox.c.conversation_id == bindparam("c"), IS_WAITING)
-    .where((outbox.c.in_reply_to == "") | (outbox.c.created_at < bindparam("before", type_=outbox.c.created_at.type)))
-    .order_by(outbox.c.seq)
-    .limit(1)
-)
-
-
-def too_late(conn: Connection, conversation_id: ConversationId, before: datetime) -> str | None:
-    """What the first message replies to that no acknowledgement can carry any more: none, or made `before`."""
-    return conn.execute(_TOO_LATE, {"c": conversation_id, "before": before}).scalar_one_or_none()
-
-
 def due(
     conn: Connection, now: datetime, *, waited: timedelta, channels: Collection[ChannelId], limit: int = 1000
 ) -> list[ConversationId]:
@@ -452,6 +418,30 @@ def due(
         .limit(limit)
     )
     return [ConversationId(row.conversation_id) for row in rows]
+
+
+_AT_REST = (
+    select(conversation.c.id)
+    .where(conversation.c.id == bindparam("c"), conversation.c.send_lease_until < bindparam("now", type_=_instant))
+    .with_for_update()
+)
+
+
+def withhold(conn: Connection, cause: str, *, why: str, now: datetime) -> DeliveryState | None:
+    """Takes back the waiting row of that cause, which nobody here can send; what it becomes, None while somebody is at
+    it. A row that a dead sender left `sending` is unknown."""
+    waiting = select(outbox.c.id, outbox.c.conversation_id, outbox.c.state).where(outbox.c.cause == cause, IS_WAITING)
+    row = conn.execute(waiting).one_or_none()
+    if row is None or conn.execute(_AT_REST, {"c": row.conversation_id, "now": now}).one_or_none() is None:
+        return None
+    cut_off = row.state == DeliveryState.SENDING.value
+    state, error = (DeliveryState.UNKNOWN, CUT_OFF) if cut_off else (DeliveryState.WITHHELD, why)
+    same = (outbox.c.id == row.id, outbox.c.state == row.state)
+    if conn.execute(update(outbox).where(*same).values(state=state.value, error=error)).rowcount != 1:
+        return None
+    if cut_off:
+        _raise_alarm(conn, state, row.conversation_id, row.id, error, now)
+    return state
 
 
 def receipt(conn: Connection, channel_id: ChannelId, word: Receipt, now: datetime) -> bool:
@@ -469,11 +459,9 @@ def receipt(conn: Connection, channel_id: ChannelId, word: Receipt, now: datetim
         update(outbox)
         .where(which, outbox.c.conversation_id.in_(mine), outbox.c.state.in_(before))
         .values(state=word.state.value, error=word.detail, sent_at=went_out)
-        .returning(outbox.c.id, outbox.c.conversation_id)
+        .returning(outbox.c.id, outbox.c.conversation_id, outbox.c.notice)
     ).all()
     if word.state is DeliveryState.FAILED:  # taken at first, then not delivered: nobody else would hear of it
-        for row in moved:
-            alarm.raise_alarm(
-                conn, "send_failed", row.conversation_id, f"outbox {row.id}: the platform says failed", now
-            )
+        for row in (one for one in moved if one.notice is None):
+            _raise_alarm(conn, word.state, row.conversation_id, row.id, "the platform says failed", now)
     return bool(moved)

@@ -183,6 +183,37 @@ class Settings(BaseSettings):
         " clamdscan - does; none: files count as not scanned.",
     )
 
+    id_link_hours: int = _setting(
+        24,
+        "How long a link works by which a consumer gives the number of their identity paper.",
+        unit="hours",
+        low=1,
+        high=72,
+    )
+
+    # What consumers are told unasked
+    proactive_from: int = _setting(
+        9,
+        "Hour in China from which short messages on cases and questions how a case went may go out. Other news of a"
+        " case goes out at once.",
+        unit="hour",
+        low=0,
+        high=23,
+    )
+    proactive_until: int = _setting(20, "Hour in China from which they wait.", unit="hour", low=1, high=24)
+    sms_channel: str = _setting(
+        "",
+        "Id of the channel by which short messages on cases go out where a conversation does not reach its consumer;"
+        " none: no channel. Without it the first channel for short messages.",
+    )
+    follow_up_days: int = _setting(
+        3,
+        "Days after a case was closed on which its consumer is asked how it went; 0: never.",
+        unit="days",
+        low=0,
+        high=90,
+    )
+
     # What people on duty see
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = _setting(
         "INFO", "The least that is logged."
@@ -218,6 +249,10 @@ class Settings(BaseSettings):
             problems.append(
                 f"turn_tries ({self.turn_tries}) take {tries:g} s with their pauses, more than turn_window"
                 f" ({self.turn_window} s)"
+            )
+        if self.proactive_from >= self.proactive_until:
+            problems.append(
+                f"proactive_from ({self.proactive_from}) must be less than proactive_until ({self.proactive_until})"
             )
         ports = ("port", "metrics_port", "brain_port", "action_port")
         for n, first in enumerate(ports):

@@ -238,6 +238,8 @@ unsupported = Table(
 
 WAITING = "state IN ('ready', 'sending')"
 IS_WAITING = text("outbox.state IN ('ready', 'sending')")
+UNSEEN = "as_notice OR state IN ('unknown', 'failed', 'parked', 'withheld')"
+IS_UNSEEN = text("(outbox.as_notice OR outbox.state IN ('unknown', 'failed', 'parked', 'withheld'))")
 outbox = Table(
     "outbox",
     metadata,
@@ -249,13 +251,17 @@ outbox = Table(
     Column("in_reply_to", Text, nullable=False, server_default=""),
     Column("state", Text, nullable=False, server_default="ready"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("parts_taken", Integer, nullable=False, server_default="0"),  # of a text that goes out in several
     Column("next_try_at", Instant, nullable=False),
     Column("external_id", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
+    Column("notice", JSON),  # what an approved notice says where no free text may go out: model.Notice
+    Column("as_notice", Boolean, nullable=False, server_default=text("false")),  # that one went out instead
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Index("ix_outbox_waiting", "conversation_id", "seq", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
     Index("ix_outbox_due", "next_try_at", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
+    Index("ix_outbox_unseen", "conversation_id", "seq", sqlite_where=text(UNSEEN), postgresql_where=text(UNSEEN)),
     # Receipts come back by the platform's id.
     Index(
         "ix_outbox_external",
@@ -265,6 +271,35 @@ outbox = Table(
     ),
 )
 
+FILE_WORK = "state IN ('wanted', 'moving')"
+IS_FILE_WORK = text("file.state IN ('wanted', 'moving')")
+# What consumers send beside words; core/files.py has the states. A case takes the bytes over: then none are here.
+file = Table(
+    "file",
+    metadata,
+    _id(),
+    _conversation(),
+    Column("ref", Text, nullable=False, unique=True),  # random: by it a page names what it has uploaded
+    Column("inbox_id", BigInteger),  # of the message that it came with; NULL: of none yet
+    Column("state", Text, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),  # where the platform has it
+    Column("name", Text, nullable=False, server_default=""),  # masked
+    Column("media_type", Text, nullable=False, server_default=""),  # as the platform says, then by what is in it
+    Column("size", BigInteger),  # bytes
+    Column("sha256", Text, nullable=False, server_default=""),  # hex
+    Column("verdict", Text, nullable=False, server_default=""),  # of the scan
+    Column("key", LargeBinary),  # random, sealed by the house's …
+    Column("sealed", LargeBinary),  # … and the bytes under it
+    Column("case_no", Text),  # of the case that gets it
+    Column("attempts", Integer, nullable=False, server_default="0"),  # every taking raises it
+    Column("next_try_at", Instant, nullable=False),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("received_at", Instant, nullable=False),
+    Index("ix_file_conversation", "conversation_id", "id"),
+    Index("ix_file_due", "next_try_at", sqlite_where=text(FILE_WORK), postgresql_where=text(FILE_WORK)),
+    Index("ix_file_received", "received_at"),
+)
+
 # Every effect that a turn had, once: the key is the message and the effect's place in its list.
 effect = Table(
     "effect",
@@ -272,7 +307,7 @@ effect = Table(
     Column("inbox_id", BigInteger, ForeignKey("inbox.id"), primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("fields", JSON, nullable=False),
+    Column("fields", JSON, nullable=False),  # of an effect on a case only their names
     Column("applied_at", Instant, nullable=False),
 )
 

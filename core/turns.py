@@ -26,7 +26,18 @@ from core.model import (
     Tongue,
     Turn,
 )
-from core.tables import EPOCH, IS_OPEN, IS_WAITING, conversation, conversation_seq, inbox, message, outbox, visit
+from core.tables import (
+    EPOCH,
+    IS_OPEN,
+    IS_UNSEEN,
+    IS_WAITING,
+    conversation,
+    conversation_seq,
+    inbox,
+    message,
+    outbox,
+    visit,
+)
 
 TAKE = 20  # open messages read with one lease; more are found by looking again after it
 FREE = EPOCH  # a lease that nobody holds
@@ -38,13 +49,12 @@ def buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
     return tuple(Button(title=b["title"], payload=b["payload"]) for b in raw or ())
 
 
+_THEIRS = select(outbox.c.seq).where(outbox.c.conversation_id == bindparam("c"))
 _SAID_LAST = (
     select(
         message.c.author,
         message.c.buttons,
-        message.c.seq.in_(select(outbox.c.seq).where(outbox.c.conversation_id == bindparam("c"), IS_WAITING)).label(
-            "is_waiting"
-        ),
+        (message.c.seq.in_(_THEIRS.where(IS_WAITING)) | message.c.seq.in_(_THEIRS.where(IS_UNSEEN))).label("is_unseen"),
     )
     .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
     .order_by(message.c.seq.desc())
@@ -55,12 +65,13 @@ _SAID_LAST = (
 def open_list(conn: Connection, conversation_id: ConversationId, *, before: int) -> tuple[Button, ...]:
     """The buttons that were offered last before seq `before`, if the contact has said nothing since; else none.
 
-    Once they spoke again, a number may mean anything; and what has not gone out yet nobody can choose from.
+    Once they spoke again, a number may mean anything; and from a list that has not gone out yet, or surely not as it
+    was written, nobody can choose.
     """
     for row in conn.execute(_SAID_LAST, {"c": conversation_id, "before": before}):
         if row.author == Author.CONTACT.value:
             break
-        if row.buttons and not row.is_waiting:
+        if row.buttons and not row.is_unseen:
             return buttons(row.buttons)
     return ()
 

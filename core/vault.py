@@ -35,7 +35,7 @@ DEPTH_MAX = 64  # levels of a raw payload that are kept; no platform nests as de
 class Secret:
     """A value that was taken out of a text: `⟦kind:ref⟧` stands there instead. The seal's context is `secret:<ref>`."""
 
-    kind: Literal["phone", "email", "query-code"]
+    kind: Literal["phone", "email", "query-code", "link"]
     ref: str
     fingerprint: str  # of the canonical value, so that the same telephone is known again however it is written
     sealed: bytes
@@ -183,7 +183,7 @@ class Vault:
         """
         return _tree(raw, 0)
 
-    def secret(self, kind: Literal["phone", "email", "query-code"], value: str) -> Secret:
+    def secret(self, kind: Literal["phone", "email", "query-code", "link"], value: str) -> Secret:
         """`value` sealed under a new reference."""
         ref = base64.b32encode(secrets.token_bytes(REF_BYTES)).decode().lower()[:REF_CHARS]
         return Secret(

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from actions import ActionError
 from core.errors import Malformed, NotFound, NotSignedIn, QiantaiError
 from door.answers import send_error, send_plain
-from door.webhooks import ClientGone, read_body
+from door.reading import ClientGone, read_body
 
 log = structlog.get_logger()
 

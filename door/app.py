@@ -29,7 +29,7 @@ from channels.rasa_webchat import PATH as RASA
 from core.errors import Malformed, NotFound, QiantaiError, TooLarge
 from core.setting_checks import Networks, networks
 from core.settings import Settings
-from door import api, health, logs
+from door import api, health, id_page, logs
 from door.answers import WrongMethod, response, send_error, unforeseen
 from door.auth import Guard, require
 from door.house import House, keep_what_is_loaded, open_house
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 WIDGET = Path(__file__).resolve().parents[1] / "web" / "widget" / "dist"
 
 # Everything that needs no token. What ends in "/" stands for all below it; /readyz tells the status only.
-PUBLIC = ("/", "/c/", "/socket/", "/widget/", "/healthz", "/readyz")
+PUBLIC = ("/", "/c/", "/id/", "/socket/", "/widget/", "/healthz", "/readyz")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -108,6 +108,7 @@ def create_app(house: House, widget: Path = WIDGET) -> FastAPI:
     )
     app.router.routes += [
         WebSocketRoute("/socket/{channel}", house.sockets.serve, name="socket"),
+        Route("/id/{link_id}", house.ids.serve, methods=["GET", "POST"], name="id"),
         Route("/", _to_page, name="home"),
         Route("/widget", _to_page, name="page"),
         Mount("/widget", StaticFiles(directory=widget, html=True) if widget.is_dir() else _not_built, name="widget"),
@@ -144,7 +145,7 @@ async def _answer(request: Request, error: Exception) -> Response:
         case HTTPException():
             return response(Malformed(str(error.detail)))
         case _:
-            return response(unforeseen(error, path=request.url.path))
+            return response(unforeseen(error, path=logs.shown(request.url.path)))
 
 
 async def _to_page(request: Request) -> Response:
@@ -213,10 +214,12 @@ class SecureHeaders:
             await self._app(scope, receive, send)
             return
         policy = PAGE_POLICY if scope["path"].startswith("/widget/") else NO_POLICY
+        ids = scope["path"].startswith(id_page.PATH)
+        headers = id_page.HEADERS if ids else (*HEADERS, (b"content-security-policy", policy))
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS, (b"content-security-policy", policy)]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         await self._app(scope, receive, add)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.errors import LedgerBusy, NotSignedIn, QiantaiError
 from core.store import Store
 from core.tables import api_token
+from door import logs
 from door.answers import send_error, unforeseen
 
 PREFIX = "qt_"  # so that a token that leaked is recognised where it should not be
@@ -158,7 +159,7 @@ class Guard:
             try:
                 caller = await self._tokens.caller(authorization.decode("latin-1"))
             except Exception as e:  # the ledger cannot be read: what is public stays open all the same
-                refusal = unforeseen(e, path=scope["path"])
+                refusal = unforeseen(e, path=logs.shown(scope["path"]))
         if caller is not None or public:
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from cases import keys, lookup, watch
+from cases import id_links, keys, lookup, watch
 from cases.calendar import midnight, today
 from cases.model import Warned
 from cases.watch import Reminder
-from core import alarm, audit, once
+from core import alarm, audit, files, once
 from core.store import Store
 
 log = structlog.get_logger()
@@ -63,6 +63,8 @@ def _first(conn: Connection, hour: datetime, now: datetime) -> tuple[int, int | 
     if mine:
         lookup.forget(conn, now)
         once.forget(conn, now)
+        files.forget(conn, now)
+        id_links.forget(conn, now)
     if not audit.claim(conn, "case_recount", midnight(today(now))):
         return told, None
     keys.forget(conn, now=now)

@@ -20,11 +20,12 @@ from sqlalchemy import Connection
 from starlette.types import Receive, Send
 
 from channels import Ack, Channel, Hold
-from core import alarm, outbox
+from core import answering, outbox
+from core.answering import Answering
 from core.errors import LedgerBusy, VaultError
 from core.live import Live
 from core.model import ConversationId, DeliveryState, Outbound
-from core.outbox import Answering, Outcome, SendLease
+from core.outbox import Outcome, SendLease
 from core.store import Store
 from core.vault import Vault
 from door.answers import send_plain
@@ -91,7 +92,7 @@ class Holding:
             await send_plain(send, 503, b"")
 
     async def _look(self, conversation: ConversationId, hold: Hold) -> Answering | None:
-        return await self.store.read(lambda conn: outbox.answering(conn, conversation, hold.external_id))
+        return await self.store.read(lambda conn: answering.answering(conn, conversation, hold.external_id))
 
     async def _write(
         self,
@@ -156,9 +157,7 @@ class Holding:
         now = self.clock()
 
         def op(conn: Connection) -> None:
-            if outcome.state is DeliveryState.FAILED:
-                detail = f"outbox {held.parcel.id}: {outcome.error}"
-                alarm.raise_alarm(conn, "send_failed", held.conversation, detail, now)
+            outbox.tell(conn, held, outcome, now)
             outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS, more=False)
 
         try:

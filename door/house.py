@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ import channels
 from bot import reflexes
 from bot.brain import BrainClient
 from bot.conversation import Account, Conversations, Limits
+from bot.id_request import IdPage
 from channels import Attending, Channel
 from channels.rasa_webchat import RasaWebchat
 from channels.web import Hotline, Web
@@ -31,23 +32,28 @@ from core.setting_checks import networks
 from core.settings import Settings
 from core.store import Store
 from core.vault import Vault
-from door import brain_process, deadlines, sender, sweeper
+from door import brain_process, deadlines, fetching, news, sender, sweeper
 from door.actions_listener import PATH as ACTIONS_PATH
 from door.actions_listener import ActionsListener
 from door.auth import Tokens
 from door.brain_process import BrainProcess
 from door.deadlines import Deadlines
+from door.fetching import Fetcher
 from door.health import Health
 from door.holding import Holding
+from door.id_page import IdPages
 from door.listening import LOOPBACK, Listening, bind
 from door.loops import Loops
 from door.metrics import Metrics
+from door.news import Habits, NewsDesk
 from door.rates import Addresses, Rates
+from door.reaching import NO_SMS, TELEPHONES
 from door.reception import Reception
 from door.sender import Sender
 from door.sinks import CountedSinks
 from door.socket import SWEEP_EVERY, Sockets
 from door.sweeper import Sweeper
+from door.uploads import Uploads
 from door.webhooks import Webhooks
 from door.workers import Pool
 from faq import vectors
@@ -85,6 +91,7 @@ class House:
     webhooks: Webhooks
     sockets: Sockets
     rasa: RasaSockets | None  # None: no page speaks Rasa's protocol
+    ids: IdPages
     brain: BrainClient
     brain_process: BrainProcess | None  # None: somebody else runs the brain
 
@@ -145,6 +152,16 @@ async def open_house(
             metrics=metrics,
             clock=clock,
             max_body_bytes=settings.max_body_bytes,
+            uploads=Uploads(
+                store=store,
+                vault=vault,
+                rates=reception.rates,
+                metrics=metrics,
+                clock=clock,
+                longest=settings.attachment_bytes,
+                scan=settings.scan_command,
+                public_base_url=settings.public_base_url,
+            ),
         )
         sockets = Sockets(
             channels={id: channel for id, channel in accounts.items() if isinstance(channel, Web)},
@@ -174,6 +191,18 @@ async def open_house(
             webhooks=webhooks,
             sockets=sockets,
             rasa=None,
+            ids=IdPages(
+                store=store,
+                vault=vault,
+                live=live,
+                clock=clock,
+                render=lambda say, shown: library.current.renderer.render(say, shown),
+                hotline=lambda shown: _hotline(settings, shown),
+                reads_ledger=lambda id: id in accounts and accounts[id].capabilities.live,
+                default_language=settings.default_language,
+                addresses=addresses,
+                metrics=metrics,
+            ),
             brain=brain or _brain_client(settings),
             brain_process=None,
         )
@@ -280,6 +309,7 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
             tries=settings.turn_tries,
             hold_after=settings.hold_after,
             default_language=settings.default_language,
+            ids=IdPage(base_url=settings.public_base_url, valid=timedelta(hours=settings.id_link_hours)),
         ),
         clock=house.clock,
         watch=lambda outcome, seconds: _count_turn(metrics, outcome, seconds),
@@ -304,6 +334,15 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     answers = Pool("turn", live.turns, _showing(live, conversations, sending), at_once=settings.turns_in_flight)
     express = Pool("urgent", house.urgent, conversations.answer_urgent, at_once=URGENT_AT_ONCE)
     parcels = Pool("send", live.sends, sending.drain, at_once=sender.AT_ONCE)
+    telling = NewsDesk(
+        store=store,
+        vault=house.vault,
+        live=live,
+        channels=house.channels,
+        content=house.library,
+        habits=_habits(settings, house.channels),
+        clock=house.clock,
+    )
     swept = Sweeper(
         store=store,
         live=live,
@@ -312,8 +351,22 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
         clock=house.clock,
         idle_visit=timedelta(minutes=settings.idle_visit_minutes),
     )
+    fetcher = Fetcher(
+        store=store,
+        vault=house.vault,
+        live=live,
+        channels=house.channels,
+        longest=settings.attachment_bytes,
+        scan=settings.scan_command,
+        words=lambda say, shown: house.library.current.renderer.render(say, shown),
+        default_language=settings.default_language,
+        metrics=metrics,
+        clock=house.clock,
+    )
+    fetches = Pool("file", live.files, fetcher.drain, at_once=fetching.AT_ONCE)
     sinks = CountedSinks(store, settings, house.clock, metrics)
     stack.push_async_callback(parcels.finish, SENDS_GRACE)
+    stack.push_async_callback(fetches.finish, 0.0)
     stack.push_async_callback(answers.finish, settings.brain_timeout + 1.0)
     stack.push_async_callback(express.finish, settings.brain_timeout + 1.0)
     work = Loops(_death(metrics))
@@ -333,15 +386,18 @@ async def _start_work(house: House, base: Loops, asking: Asking, stack: AsyncExi
     work.endless("sender", parcels.run)
     work.endless("turns", answer)
     work.endless("urgent", express.run)
+    work.endless("files", fetches.run)
     for channel in house.channels.values():
         if isinstance(channel, Attending):
             work.endless(f"channel {channel.id}", partial(channel.attend, partial(house.webhooks.keep, channel)))
     work.every(sweeper.SWEEP_EVERY, "sweeper", swept.sweep)
     work.every(sweeper.HOLD_EVERY, "holding", hold)
+    work.every(fetching.LOOK_EVERY, "wanted files", fetcher.look)
     work.every(SWEEP_EVERY, "sockets", house.sockets.sweep)
     work.every(sweeper.VISITS_EVERY, "visits", swept.close_visits)
     work.every(sweeper.SEAL_EVERY, "audit", swept.seal_hour)
     work.every(deadlines.LOOK_EVERY, "deadlines", Deadlines(store, house.clock).look)
+    work.every(news.LOOK_EVERY, "news", telling.look)
     work.every(alarm.TELL_EVERY, "alarms", sinks.deliver)
     house.health.details = lambda: _details(house)
     house.health.reasons["loops"] = lambda: "; ".join((*base.troubles(), *work.troubles()))
@@ -367,6 +423,20 @@ def _showing(live: Live, conversations: Conversations, sending: Sender) -> Calla
             live.typing(conversation, False)
 
     return drain
+
+
+def _habits(settings: Settings, running: Mapping[ChannelId, Channel]) -> Habits:
+    """How news of cases is told; SettingsError where its short messages are to go out by a channel that cannot."""
+    sms = settings.sms_channel
+    if sms not in ("", NO_SMS) and (ChannelId(sms) not in running or running[ChannelId(sms)].kind not in TELEPHONES):
+        raise SettingsError(f'sms_channel: "{sms}" is no channel for short messages that runs; leave it empty, or none')
+    return Habits(
+        since=settings.proactive_from,
+        until=settings.proactive_until,
+        follow_up_days=settings.follow_up_days,
+        sms_channel=sms,
+        default_language=settings.default_language,
+    )
 
 
 def _details(house: House) -> dict[str, str]:

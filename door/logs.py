@@ -32,6 +32,12 @@ QUIET = (
 
 
 FLUSH_EVERY = 0.05  # seconds
+SECRET_PATHS = ("/id/",)  # what follows opens something
+
+
+def shown(path: str) -> str:
+    """An address as a line may have it."""
+    return next((f"{start}…" for start in SECRET_PATHS if path.startswith(start)), path)
 
 
 class _Lines:

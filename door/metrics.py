@@ -41,6 +41,7 @@ class Metrics:
         self.accepted = counter("accepted", "Messages that entered the ledger.", "channel")
         self.duplicates = counter("duplicates", "Deliveries of messages that were there already.", "channel")
         self.refused = counter("refused", "Requests and frames that were not taken.", "channel", "error")
+        self.id_pages = counter("id_pages", "Requests at the page for identity numbers, by how they ended.", "outcome")
         self.turns = counter("turns", "Turns by how they ended.", "outcome")
         self.turn_seconds = Histogram(
             "turn_seconds",
@@ -50,6 +51,7 @@ class Metrics:
             registry=self.registry,
         )
         self.sends = counter("sends", "Tries to hand a message to a platform, by how they ended.", "channel", "outcome")
+        self.files = counter("files", "Files that consumers sent, by what became of them.", "channel", "outcome")
         self.held = counter("held", "Holding sentences that were put out.")
         self.loop_deaths = counter("loop_deaths", "Deaths of the house's endless loops.", "loop")
         self.brain_restarts = counter("brain_restarts", "Starts of the brain after its first.")

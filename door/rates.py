@@ -30,13 +30,15 @@ class Rates:
         self._now: Counts = defaultdict(int)
         self._before: Counts = defaultdict(int)
 
-    def take(self, *who: str) -> None:
-        """Counts one message of `who`; TooMany above the limit. The sender must wait, nothing was taken."""
+    def take(self, *who: str) -> int:
+        """Counts one message of `who` and says which it is in this minute; TooMany above the limit. The sender must
+        wait, nothing was taken."""
         second = self.forget()
         weighed = self._before.get(who, 0) * (1 - second / MINUTE) + self._now.get(who, 0)
         if int(weighed) >= self._limit:
             raise TooMany
         self._now[who] += 1
+        return int(weighed) + 1
 
     def forget(self) -> float:
         """Drops what is older than the minute before this one; the seconds that are gone of this one."""
@@ -68,6 +70,8 @@ class Addresses:
         self._proxies = proxies
         self._key = secrets.token_bytes(32)
         self._open: Counter[str] = Counter()
+        self._clock = clock
+        self._counted: list[Rates] = []
 
     @contextmanager
     def open(self, address: str) -> Generator[None]:
@@ -92,10 +96,20 @@ class Addresses:
         if self._visitors and who:
             self._visitors.take(who)
 
+    def counted(self, per_minute: int) -> Rates:
+        """A further counter, of what one address may do elsewhere in a minute, for `take`."""
+        self._counted.append(Rates(per_minute, self._clock))
+        return self._counted[-1]
+
+    def take(self, rates: Rates, address: str) -> None:
+        """Counts one request of `address`; TooMany above the limit."""
+        if who := self._who(address):
+            rates.take(who)
+
     def forget(self) -> None:
         """Drops what is older than two minutes; to be called now and then, since nobody may come for days."""
-        if self._visitors:
-            self._visitors.forget()
+        for one in (*([self._visitors] if self._visitors else ()), *self._counted):
+            one.forget()
 
     def network(self, address: str) -> str:
         """The network of `address` as `network` has it; "" for a proxy that we trust."""

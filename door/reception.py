@@ -50,9 +50,11 @@ class Reception:
         if not accepted.duplicate:
             (self.urgent if self._is_urgent(inbound) else self.live.turns).add(accepted.conversation)
             self.live.news(accepted.conversation)
+            if inbound.attachments:
+                self.live.files.add(accepted.conversation)
         return accepted
 
     def _is_urgent(self, inbound: Inbound) -> bool:
         """Will the house answer this by itself, without the brain?"""
-        reflex = self.reflexes.match(inbound.text) if inbound.kind is MessageKind.TEXT else None
+        reflex = self.reflexes.of(inbound.kind, inbound.text)
         return reflex is not None and not reflex.brain

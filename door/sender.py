@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection, select
 
-from channels import Channel, CutOff, Typing
-from core import alarm, inbox, once, outbox, retry
+from channels import Channel, CutOff, Notifying, Typing
+from core import alarm, answering, inbox, once, outbox, retry
 from core.errors import LedgerBusy, SendError
-from core.model import ChannelId, ConversationId, DeliveryState, Outbound
+from core.model import ChannelId, ConversationId, DeliveryState, Outbound, PartsTaken, Sent
 from core.outbox import Outcome, SendLease
 from core.store import Store
 from core.tables import address, conversation
@@ -54,6 +56,7 @@ class Sender:
         self._rest_until = dict.fromkeys(channels, 0.0)  # time.monotonic(); a platform that throttles gets a rest
         self._slots = {channel_id: asyncio.Semaphore(AT_ONCE_PER_CHANNEL) for channel_id in channels}
         self._channel_of: dict[ConversationId, ChannelId] = {}
+        self._unnoted: dict[int, int] = {}  # outbox id → parts that the platform has and the ledger could not be told
 
     async def drain(self, conversation_id: ConversationId) -> None:
         """Sends what is due in the conversation until nothing is, or until a message must rest."""
@@ -95,7 +98,7 @@ class Sender:
         """Ends what no acknowledgement will carry any more; what one may still carry is left to the door."""
         before = self._clock() - PASSIVE_FOR
         while True:
-            late = await self._store.read(lambda conn: outbox.too_late(conn, conversation_id, before))
+            late = await self._store.read(lambda conn: answering.too_late(conn, conversation_id, before))
             held = None if late is None else await self._claim(conversation_id, resend=False, answers=late)
             if held is None:
                 return
@@ -127,7 +130,7 @@ class Sender:
         try:
             message = await self.outbound(channel, held)
             async with asyncio.timeout(CALL_SECONDS):
-                sent = await channel.send(message)
+                sent = await _hand(channel, message)
         except SendError as e:
             return self._judge(channel, held, e)
         except TimeoutError:
@@ -137,7 +140,7 @@ class Sender:
             log.exception("send_broke", channel=channel.id, conversation_id=held.conversation, outbox_id=parcel.id)
             return self._judge(channel, held, CutOff("broken", type(e).__name__, retryable=True))
         log.info("sent", channel=channel.id, conversation_id=held.conversation, outbox_id=parcel.id, seq=parcel.seq)
-        return Outcome(state=DeliveryState.SENT, external_id=sent.external_id)
+        return Outcome(state=DeliveryState.SENT, external_id=sent.external_id, as_notice=sent.as_notice)
 
     async def outbound(self, channel: Channel, held: SendLease) -> Outbound:
         """What the channel is handed; VaultError if the address cannot be opened."""
@@ -149,8 +152,22 @@ class Sender:
             text=f"{text}\n{parcel.source}" if parcel.source else text,
             buttons=parcel.buttons,
             in_reply_to=parcel.in_reply_to,
-            heard=await self._store.read(lambda conn: outbox.heard(conn, held.conversation)) if counted else (),
+            notice=parcel.notice,
+            heard=await self._store.read(lambda conn: answering.heard(conn, held.conversation)) if counted else (),
+            taken=PartsTaken(
+                count=max(parcel.parts_taken, self._unnoted.get(parcel.id, 0)), keep=partial(self._took, held)
+            ),
         )
+
+    async def _took(self, held: SendLease, count: int) -> None:
+        """Commits each part that the platform has before the next one goes out.
+
+        With the ledger away the message rests: a further part that nobody can note might be sent twice."""
+        try:
+            await self._store.write(lambda conn: outbox.took(conn, held, count), held.conversation)
+        except LedgerBusy as e:
+            self._unnoted[held.parcel.id] = count
+            raise SendError("ledger_away", f"part {count} is not noted", retryable=True) from e
 
     async def _text(self, held: SendLease) -> str:
         """The words, with what may be read once."""
@@ -166,7 +183,9 @@ class Sender:
         if cut_off:
             outcome = Outcome(state=DeliveryState.UNKNOWN, error=str(error))
         elif not error.may_retry:
-            outcome = Outcome(state=DeliveryState.FAILED, error=str(error))
+            # Of news nobody else would hear that the account is wrong: it goes another way.
+            trouble = error.alarm and held.parcel.notice is not None
+            outcome = Outcome(state=DeliveryState.FAILED, error=str(error), alarm=trouble)
         elif tries >= retry.SEND_TRIES:
             outcome = Outcome(state=DeliveryState.PARKED, error=str(error))
         else:
@@ -196,14 +215,24 @@ class Sender:
                 inbox.stop(conn, held.conversation, now)  # their wish, not our failure
             elif outcome.alarm:
                 alarm.raise_alarm(conn, "channel_trouble", held.channel, outcome.error, now)
-            elif outcome.state in (DeliveryState.FAILED, DeliveryState.PARKED, DeliveryState.UNKNOWN):
-                _tell(conn, outcome.state, held.conversation, f"outbox {held.parcel.id}: {outcome.error}", now)
+            else:
+                outbox.tell(conn, held, outcome, now)
+            if unnoted := self._unnoted.get(held.parcel.id):
+                outbox.took(conn, held, unnoted)
             return outbox.settle(conn, held, outcome, now, seconds=LEASE_SECONDS, more=more)
 
         with suppress(LedgerBusy):  # the row stays `sending`: unknown, as it would be after a crash
-            return await self._store.write(op, held.conversation)
+            following = await self._store.write(op, held.conversation)
+            self._unnoted.pop(held.parcel.id, None)
+            return following
         return None
 
 
-def _tell(conn: Connection, state: DeliveryState, conversation_id: ConversationId, detail: str, now: datetime) -> None:
-    alarm.raise_alarm(conn, f"send_{state.value}", conversation_id, detail, now)
+async def _hand(channel: Channel, message: Outbound) -> Sent:
+    """Hands a message over; news that the platform's rules forbid now in the words of a notice that it has approved."""
+    try:
+        return await channel.send(message)
+    except SendError as e:
+        if e.send_code != "undeliverable" or message.notice is None or not isinstance(channel, Notifying):
+            raise
+        return replace(await channel.notify(message), as_notice=True)

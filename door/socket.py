@@ -211,10 +211,12 @@ class Sockets:
 
     async def _tell(self, page: Page, ear: Listener) -> None:
         """Sends what the transcript has after the page's last seq, whenever there may be more."""
-        typed = False
+        typed, base = False, self.public_base_url or origin_of(page.socket)
         while True:
             while lines := await self.store.read(
-                lambda conn: next_lines(conn, self.vault, page.conversation, page.last, self.reception.clock())
+                lambda conn: next_lines(
+                    conn, self.vault, page.conversation, page.last, self.reception.clock(), base=base
+                )
             ):
                 for line in lines:
                     if line.kind is not MessageKind.FOLLOWED:  # an opening, nothing anybody said
@@ -323,18 +325,27 @@ class Sockets:
 
 
 def next_lines(
-    conn: Connection, vault: Vault, conversation_id: ConversationId, after: int, now: datetime
+    conn: Connection, vault: Vault, conversation_id: ConversationId, after: int, now: datetime, *, base: str = ""
 ) -> list[outbox.Line]:
-    """What comes next in a transcript, up to REPLAY_PAGE messages, with what may be read once."""
-    return [
-        replace(line, text=once.show(conn, vault, conversation_id, line.text, now)) if once.has(line.text) else line
-        for line in outbox.transcript(conn, conversation_id, after=after, limit=REPLAY_PAGE)
-    ]
+    """What comes next in a transcript, up to REPLAY_PAGE messages, with what may be read once; `base`: where the page
+    finds us."""
+
+    def shown(line: outbox.Line) -> outbox.Line:
+        if not once.has(line.text):
+            return line
+        return replace(line, text=once.show(conn, vault, conversation_id, line.text, now, base=base))
+
+    return [shown(line) for line in outbox.transcript(conn, conversation_id, after=after, limit=REPLAY_PAGE)]
 
 
 def origin_fits(origin: str | None, host: str | None, ours: Collection[str]) -> bool:
     """Browsers say whose page connects: only our own host's and the listed ones may use a visitor's browser."""
     return origin is None or origin in ours or urlsplit(origin).netloc == host
+
+
+def origin_of(socket: WebSocket) -> str:
+    """The address under which a page's browser has found us."""
+    return f"{'https' if socket.url.scheme == 'wss' else 'http'}://{socket.url.netloc}"
 
 
 def caller(scope: Scope) -> str:
@@ -379,6 +390,7 @@ def _message(line: outbox.Line) -> str:
         source=line.source,
         entry=line.entry,
         external_id=line.external_id,
+        files=line.files,
     )
 
 

@@ -25,17 +25,17 @@ from door.answers import WrongMethod, send_error, send_plain, unforeseen
 from door.holding import Holding
 from door.metrics import Metrics
 from door.rates import Addresses
+from door.reading import ClientGone, read_body
 from door.reception import Reception
+from door.uploads import PATH as UPLOAD
+from door.uploads import Uploads
+from faq.language import detect
 
 log = structlog.get_logger()
 
 PREFIX = "/c/"
 METHODS = ("GET", "POST")
 OWN_CLIENTS = (Web, Webhook)  # whose callers read our refusal and can do something about it; platforms cannot
-
-
-class ClientGone(Exception):
-    """The caller hung up before its request was complete; nobody is left to be answered."""
 
 
 @dataclass(kw_only=True)
@@ -51,12 +51,16 @@ class Webhooks:
     metrics: Metrics
     clock: Callable[[], datetime]
     max_body_bytes: int
+    uploads: Uploads
     holding: Holding | None = None  # from when the house answers: it needs what answers and what sends
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         channel_id, _, path = scope["path"].removeprefix(PREFIX).partition("/")
         channel = self.channels.get(ChannelId(channel_id))
+        if isinstance(channel, Web) and path == UPLOAD:
+            await self.uploads(channel, scope, receive, send)
+            return
         try:
             if channel is None:
                 raise UnknownChannel
@@ -116,7 +120,8 @@ class Webhooks:
         for event in parsed.events:
             match event:
                 case Inbound() if self.inbox.too_long(event) and not isinstance(channel, OWN_CLIENTS):
-                    await self._keep(channel, _too_long(event), now)
+                    words = self.inbox.beginning(event.text)
+                    await self._keep(channel, _too_long(event), now, MessageKind.TOO_LONG, _language(event), words)
                 case Inbound():
                     await self.reception.accept(channel.id, channel.kind, event)
                 case Receipt():
@@ -128,9 +133,17 @@ class Webhooks:
         for kept in parsed.kept:
             await self._keep(channel, kept, now)
 
-    async def _keep(self, channel: Channel, kept: Kept, now: datetime) -> None:
-        if kept.external_id:  # answered like a file that we cannot open: once, counted, and never in silence
-            event = Inbound(sender=kept.sender, external_id=kept.external_id, kind=MessageKind.ATTACHMENT)
+    async def _keep(
+        self,
+        channel: Channel,
+        kept: Kept,
+        now: datetime,
+        kind: MessageKind = MessageKind.UNREADABLE,
+        language: str = "",
+        text: str = "",
+    ) -> None:
+        if kept.external_id:  # answered like any message: once, counted, and never in silence
+            event = Inbound(sender=kept.sender, external_id=kept.external_id, kind=kind, text=text, language=language)
             if (await self.reception.accept(channel.id, channel.kind, event)).duplicate:
                 return
         elif kept.sender:
@@ -145,18 +158,9 @@ def _too_long(event: Inbound) -> Kept:
     return Kept(reason="a message that is too long", raw=raw, sender=event.sender, external_id=event.external_id)
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """The request's body; TooLarge as soon as more than `limit` bytes have come, whatever its headers promised."""
-    body = b""
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientGone
-        body += event.get("body", b"")
-        if len(body) > limit:
-            raise TooLarge
-        if not event.get("more_body", False):
-            return body
+def _language(event: Inbound) -> str:
+    """What a message that nobody reads further is answered in: the platform's word on it, else by its first letters."""
+    return event.language or detect(event.text, "zh")
 
 
 def _query(raw: bytes) -> dict[str, str]:

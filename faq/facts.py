@@ -66,6 +66,11 @@ def read(text: str, today: date) -> Facts:
     )
 
 
+def named(text: str) -> tuple[Institution, ...]:
+    """The institutions in `text`, each once, in the order in which they are named."""
+    return tuple(dict.fromkeys(_institutions(_plain(text))))
+
+
 def corrected_amount(text: str) -> Decimal | None:
     """The amount in a correction of one: there "it's 5,000, not 500" needs no yuan. None if it names none."""
     plain = _plain(text)
@@ -166,8 +171,8 @@ _HAN_NUMBER = "[零〇一二两俩三四五六七八九十百千万亿]"
 _WORD = rf"(?:{'|'.join([*_UNITS, *_SCALES])})"
 _AMOUNT = re.compile(
     rf"(?:[¥￥]|\b(?:rmb|cny)\b)\s*(?P<sign>{_FIGURE})\s*(?P<sign_times>{_TIME})?"
-    rf"|(?<![\d.,])(?P<figure>{_FIGURE})\s*(?P<figure_times>{_TIME})?\s*(?:多|余|来)?\s*{_YUAN}"
-    rf"|(?<![\d.,])(?P<large>{_FIGURE})\s*(?P<large_times>万|亿|w\b)(?![人个次名位字分条])"
+    rf"|(?<![\d.])(?<!\d,)(?P<figure>{_FIGURE})\s*(?P<figure_times>{_TIME})?\s*(?:多|余|来)?\s*{_YUAN}"
+    rf"|(?<![\d.])(?<!\d,)(?P<large>{_FIGURE})\s*(?P<large_times>万|亿|w\b)(?![人个次名位字分条])"
     rf"|(?P<han>{_HAN_NUMBER}{{1,{LONGEST}}})(?:多|余|来)?(?:元|块|圆|人民币)"
     rf"|(?P<talk>{_HAN_NUMBER}{{0,{LONGEST}}}[一二两三四五六七八九][百千万][一二三四五六七八九]?)(?:多|余)?"
     rf"(?!{_HAN_NUMBER}|[人个次名位字分条年天月号户家张笔里米])"
@@ -175,7 +180,12 @@ _AMOUNT = re.compile(
 )
 
 
+_MIXED = re.compile(r"(?<![\d.])(?P<whole>\d{1,4})(?P<place>[万千])(?P<rest>[1-9])(?:元|块)?(?![\d.,万千百个人])")
+
+
 def _amounts(plain: str) -> Iterator[Decimal]:
+    # 3万8 is 38000, as 三万八 is.
+    plain = _MIXED.sub(lambda m: f"{(int(m['whole']) * 10 + int(m['rest'])) * _TIMES[m['place']] // 10}元", plain)
     for found in _AMOUNT.finditer(plain):
         if _is_denied(plain, found.start()):
             continue
@@ -191,7 +201,7 @@ def _amounts(plain: str) -> Iterator[Decimal]:
             yield amount
 
 
-_BARE = re.compile(rf"(?<![\d.,])(?P<bare>{_FIGURE})\s*(?P<times>{_TIME})?(?![\d.,]*\d|[月日号天年])")
+_BARE = re.compile(rf"(?<![\d.])(?<!\d,)(?P<bare>{_FIGURE})\s*(?P<times>{_TIME})?(?![\d.,]*\d|[月日号天年])")
 
 
 def _bare_amounts(plain: str) -> Iterator[Decimal]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from core.errors import ContentError
 from core.model import Button, Language, Locale, Rendered, Say
-from faq import case_sentences, teaching, texts, yamlfile
+from faq import case_sentences, complaint_sentences, news_sentences, teaching, texts, yamlfile
 from faq.entries import LANGUAGES, Content, Entry
 from faq.fields import NO_ARGS
 from faq.folding import traditional
@@ -46,11 +46,11 @@ NEEDED: dict[str, frozenset[str]] = {
         "emergency": "", "distress": "", "private_number": "",
         "fraud.now": "", "fraud.more": "", "opt_out.done": "", "outreach.kept": "", "out_of_scope": "",
         "person.how": "", "person.how.expert": "", "person.how.leader": "", "person.offer": "",
-        "complaint.how": "", "status.how": "",
-        "case.supplement": "", "case.withdraw": "", "case.urge": "",
         "abuse.calm": "", "abuse.warning": "", "abuse.pause": "",
         **teaching.NEEDED,
+        **complaint_sentences.NEEDED,
         **case_sentences.NEEDED,
+        **news_sentences.NEEDED,
     }.items()
 }  # fmt: skip
 
@@ -58,7 +58,14 @@ MENU = "menu"
 PAGE = '/menu{"page":'  # how the payload of a button to a page of the menu begins
 # Sentences with variants: the one named <key>.<value of the argument> is said in their place where there is one. The
 # pages of the menu are such variants, and lead on by their buttons.
-VARIED = {MENU: "page", "person.how": "role"}
+VARIED = {
+    MENU: "page",
+    "person.how": "role",
+    "case.ask_text": "act",
+    "complaint.ask_facts": "wording",
+    "complaint.ask_person": "wording",
+    "complaint.read_back": "form",
+}
 
 Args = Mapping[Language, Mapping[str, str]]  # the values of texts.SETTINGS_ARGS per language
 
@@ -183,6 +190,7 @@ class Renderer:
         self._args: Args = {
             language: _with_routes(args[language], routing or Routing(), language) for language in LANGUAGES
         }
+        self._routing = routing or Routing()
         self._today = today
         self._teacher = Teacher(
             lessons=lessons or Lessons(),
@@ -231,7 +239,15 @@ class Renderer:
             return self._teacher.contents(str(say.args.get("step", "")), language)
         if say.key == "lesson.step":
             return self._teacher.step(str(say.args.get("step", "")), language)
+        if matter := str(say.args.get("matter", "")):
+            return self._sentence(say.key, say.args | self._where(matter, language), language)
         return self._sentence(self._variant(say, language), say.args, language)
+
+    def _where(self, matter: str, language: Language) -> dict[str, str]:
+        """What a sentence may say of who handles a matter."""
+        route = self._routing.of(matter)
+        number = texts.fill(route.number, self._args[language])
+        return {"office": route.name[language], "number": number}
 
     def _variant(self, say: Say, language: Language) -> str:
         """The key of the variant that `say` asks for; its own where it asks for none, or for one that is gone."""

@@ -20,6 +20,8 @@ from bot.assistant.state import TurnStore, pack, unpack
 
 # Intents that Rasa handles itself; no button of ours carries one.
 _RASAS_OWN = frozenset({"restart", "back", "session_start", "nlu_fallback"})
+# Effects that take the files of the conversation along.
+TAKE_FILES = frozenset({"supplement_case", "reopen_case"})
 WARM_UP = "这是一条用来预热的消息 warm up"
 
 
@@ -44,7 +46,7 @@ class Brain:
 
     async def turn(self, turn: Turn) -> dict[str, Any]:
         """The answer to `turn` as it goes over the wire. Whatever fails inside is raised; the store is empty again."""
-        opened = unpack(turn.state, self.processor.domain)
+        opened = unpack(turn.state, self.processor.domain, waits=turn.context.get("pending") == "repeat")
         sender = f"{turn.id}-{secrets.token_hex(8)}"  # fresh: two attempts of one turn must not meet
         replies = Replies()
         text, parsed = self._read(turn)
@@ -59,11 +61,19 @@ class Brain:
             message_meant = tracker.latest_message.intent_name if tracker.latest_message else None
             raise NothingSaid(f"no rule answers {message_meant}")
         first = [{"key": "afresh", "args": {}}] if opened.afresh else []
-        if turn.kind in ("attachment", "location") and turn.text:
-            first.append({"key": f"{turn.kind}.received", "args": {}})
+        said, effects = replies.say, replies.effects
+        if turn.kind == "attachment" and not tracker.active_loop_name:
+            # No form goes on, so nobody asked for the file: the house says where it went.
+            said = [one for one in said if one.get("key") != "attachment.received"]
+            if not any(one["name"] in TAKE_FILES for one in effects):
+                effects = [*effects, {"name": "attach_files"}]
+        elif turn.kind == "attachment" and turn.text:
+            first.append({"key": "attachment.kept", "args": {}})
+        elif turn.kind == "location" and turn.text:
+            first.append({"key": "location.received", "args": {}})
         return {
-            "say": first + replies.say,
-            "effects": replies.effects,
+            "say": first + said,
+            "effects": effects,
             "state": pack(tracker, self.model),
             "decision": _decision(tracker),
         }

@@ -106,6 +106,7 @@ class HonestProcessor(MessageProcessor):
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
             "answered": _has_answered(tracker),
             "in_fraud": _is_in_fraud(tracker),
+            "repeat": turn.context.get("pending") == "repeat",
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})
         parsed = await super().parse_message(for_graph, tracker, only_output_properties)

@@ -39,6 +39,8 @@ TEXT_KEPT = 300  # characters of a past message: enough to see what was said, ru
 LISTEN, START, REQUESTED = "action_listen", "action_session_start", "requested_slot"
 TRANSIENT = "turn_"  # prefix of slots that the house or one message fills and that end with the turn
 
+SOON = "soon_"  # prefix of slots that are kept, no longer than past turns are, while the house waits for an answer
+
 # What a turn may leave behind. The rest of Rasa's events either need a clock (reminders), rewrite the past (restart,
 # undo, rewind) or silence the assistant (pause); processor.py refuses them.
 KEPT = (
@@ -72,12 +74,15 @@ class Opened:
     afresh: bool = False  # something that mattered could not be kept: the consumer is told once
 
 
-def unpack(state: object, domain: Domain) -> Opened:
-    """The events of `state` (None: a new conversation), less what `domain` does not know any more. Never raises."""
+def unpack(state: object, domain: Domain, *, waits: bool = False) -> Opened:
+    """The events of `state` (None: a new conversation), less what `domain` does not know any more and, unless the house
+    `waits` to hear whether a matter is another one, what was kept for that. Never raises."""
     if state is None:
         return Opened()
     try:
         raws = _checked(state)
+        if not waits:
+            raws = [raw for raw in raws if raw["event"] != "slot" or not raw["name"].startswith(SOON)]
         kept, lost = _sifted(raws, domain)
         return Opened(tuple(_built(raw) for raw in kept), lost)
     except (Unreadable, KeyError, TypeError, ValueError, AttributeError):
@@ -85,10 +90,16 @@ def unpack(state: object, domain: Domain) -> Opened:
 
 
 def pack(tracker: DialogueStateTracker, model: str) -> Raw:
-    """The state after a turn: fewer past turns where the slots are large, TooLarge if these alone do not fit."""
+    """The state after a turn: fewer past turns where the slots are large, then without the long texts of forms that are
+    not open; TooLarge if what is open alone does not fit."""
     events: list[Event] = [e for e in tracker.events if isinstance(e, KEPT)]
+    state: Raw = {"schema": SCHEMA, "model": model}
     for turns in range(TURNS, -1, -1):
-        state = {"schema": SCHEMA, "model": model, "events": _packed(events, turns)}
+        state["events"] = _packed(events, turns)
+        if size(state) <= SIZE_MAX:
+            return state
+    for put_aside in _put_aside(state["events"]):
+        state["events"].remove(put_aside)
         if size(state) <= SIZE_MAX:
             return state
     raise TooLarge(f"the slots need more than {SIZE_MAX} bytes")
@@ -111,12 +122,20 @@ def _packed(events: list[Event], turns: int) -> list[Raw]:
     head += [
         {"event": "slot", "name": name, "value": value}
         for name, value in slots.items()
-        if value is not None and name not in later
+        if value is not None and name not in later and not name.startswith(SOON)
     ]
     if rejected:
         head.append({"event": "action_execution_rejected", "name": loop})
     head.append({"event": "action", "name": LISTEN})
     return head + _last_settings(window)
+
+
+def _put_aside(raws: list[Raw]) -> list[Raw]:
+    """The long texts of forms that are not open, as an interruption left them; those set first come first."""
+    asked = next((raw["value"] for raw in raws if raw.get("name") == REQUESTED), None) or ""
+    form = asked.partition("_")[0] + "_"  # slots of a form share what stands before the first underscore
+    texts = [raw for raw in raws if raw["event"] == "slot" and isinstance(raw["value"], str)]
+    return [raw for raw in texts if len(raw["value"]) > TEXT_KEPT and not raw["name"].startswith(form)]
 
 
 def _standing(events: Iterable[Event]) -> tuple[str | None, bool, dict[str, Any]]:

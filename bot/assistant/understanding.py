@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.assistant import case_wishes, forms
 from bot.assistant.contract import Hit
 
 QUESTION = "faq"  # the classifier's label for what an entry may answer
@@ -30,19 +31,20 @@ FIRST: Mapping[str, float] = {
     "status_lookup": 0.50,
 }
 SAFETY = frozenset({"emergency", "fraud_in_progress"})  # these interrupt a form however long the message
-# What may interrupt a form when it is said briefly and clearly; all the rest is taken as the answer asked for.
-INTERRUPTS = frozenset(
-    {"stop", "leave_message", "set_language", "handoff", "opt_out", "menu", "bot_challenge", "goodbye"}
-)
 
 # What an intent counts as where people are told and figures are kept; the rest are labels already.
 LABELS: Mapping[str, str] = {
     "opt_out": "optout",
     "leave_message": "handoff",
     "complaint": "complaint_intake",
+    "complaint_again": "complaint_intake",
+    "save_draft": "complaint_intake",
     "case_supplement": "case_update",
     "case_withdraw": "case_update",
     "case_urge": "case_update",
+    "case_reopen": "case_update",
+    "case_resume": "complaint_intake",
+    "case_again": "status_lookup",
     "status": "status_lookup",
     "answer_helped": "chitchat",
     "answer_missed": "chitchat",
@@ -65,68 +67,12 @@ ALARMING = 0.80
 IN_FORM = 0.50
 SAFETY_IN_FORM = 0.45  # what is told inside a form sounds like much
 FAQ_IN_FORM = 0.60  # of the search, that its best entry answers
-ASIDE = frozenset({"complaint", "thanks"})  # said instead of a contact, these are none
-OUTBURST = 12  # characters: a longer text that is rude inside a form tells what happened
-BRIEF = 30  # characters: a longer text inside a form is an answer that happens to mention the word
-QUESTION_MAX = 60  # characters
 
-_ASKING = re.compile(
-    r"[?？]|[吗么呢]\s*[。.!！]*$|怎么|怎样|如何|什么|为何|为啥|多少|多久|几[天年个次家]|哪[里儿些个家]|能不能|可不可以|可以.*吗|是不是|有没有|"
-    r"\b(how|what|why|when|where|which|who|can i|could i|may i|do i|does|is it|is there|are there|am i|should i)\b",
-    re.IGNORECASE,
-)
-# The matter itself, told: it is the message though it asks something too.
-_DEMAND = re.compile(
-    r"(?:希望|要求|想让|想要|请你们|你们要|必须|应该)[^，。？?]{0,20}(?:退|赔|处理|解决|道歉|恢复|管|查清|解冻)|(?:退|赔|还)(?:给|回)我|"
-    r"\bi (?:want|demand|would like|'d like|need|expect) (?:it|them|that|this|my|the|a|you)\b[^?]*|"
-    r"\b(?:refund|repay|compensate|unfreeze) (?:me|it|my)\b|\bgive (?:me|it|them) back\b",
-    re.IGNORECASE,
-)
-_HAPPENED = re.compile(
-    r"(?:扣|收|划|骗|盗刷|冻结|拒绝|锁|限制|拖|推|卖|办|泄露)了?(?:我|我们)|(?:我|我们)的?[^，。？?]{0,8}被[^，。？?]{1,8}了|"
-    r"(?:不给|不让|不肯|没给|拒绝给)我|"
-    r"\b(?:charged|took|refused|froze|blocked|declined|ignored|deducted|cheated|sold|told|overcharged) "
-    r"(?:me|my|us|our|to)\b|"
-    r"\bmy (?:\w+ ){1,2}(?:was|were|has been|have been|got) (?:\w+ )?"
-    r"(?:charged|frozen|blocked|declined|stolen|refused)\b",
-    re.IGNORECASE,
-)
-_HOW = re.compile(
-    r"怎么(?:办|查|投诉|申请|处理|解决|才能)|如何|哪里|多久|多少|咋办|咋弄|"
-    r"\b(?:how|where|what (?:should|can|do|documents|papers)|who|when|which)\b",
-    re.IGNORECASE,
-)
-_ASKS_OUTRIGHT = re.compile(
-    r".*(?:[?？]|[吗么呢])\W*|\W*(?:请问|怎么|怎样|如何|什么|为什么|多少|几|哪|能不能|可不可以|是不是|有没有).*|"
-    r".*(?:能不能|可不可以|是不是|有没有).*|"
-    r"\W*(?:how|what|why|when|where|which|who|can|could|may|do|does|did|is|are|am|should|will|would)\b.*",
-    re.IGNORECASE | re.DOTALL,
-)
-_CLAUSE = re.compile(r"[^\s，。,.;；!！?？]{2,}[^，。,.;；!！?？]*")
-# How somebody can be reached, named in an answer to that question: it is no wish for anything else.
-_WAY = re.compile(
-    r"微信|号码|手机|电话|邮箱|wechat|weixin|whats ?app|telegram|qq|\b(?:phone|number|mobile|e-?mail)\b", re.IGNORECASE
-)
-# Asked instead of a contact: when the answer comes, and what the contact is for; the form's own check knows both.
-_ON_CONTACT = re.compile(
-    r"(?:多久|多长时间|什么时候|啥时候|几时|几天|何时)[^，。？?]{0,8}(?:回|复|覆|联系|找我|处理|理我|有人)|"
-    r"(?:回复|答复|联系我?|回我)[^，。？?]{0,4}(?:多久|什么时候|几天)|"
-    r"为什么|为啥|干嘛|干啥|做什么|有什么用|安全|泄露|泄漏|隐私|"
-    r"\b(?:how (?:long|soon|fast)|when)\b.*\b(?:reply|replies|answer|hear|call|contact|respond|get back|write)|"
-    r"\b(?:why|what for|what do you need|what will you do|safe|privacy|share|leak)\b",
-    re.IGNORECASE,
-)
 # What somebody says next who has just been told what to do in a fraud.
 _STILL = re.compile(
     r"怎么办|咋办|咋弄|怎么做|占线|打不通|没人接|还在|不让我?挂|追回|要回来|拿回来|冻结|止付|报警了?|打了110|来得及|"
     r"\b(?:what now|what (?:should|do|can|shall) i do|busy|no (?:answer|one (?:answers|picks))|still on|won't let|"
     r"freeze|(?:get|have) (?:it|my money|the money|them) back|stop (?:it|the payment|the transfer)|too late|called)\b",
-    re.IGNORECASE,
-)
-# Inside the question for a contact only such words give the whole message up; the rest refuses the contact.
-_GIVING_UP = re.compile(
-    r"取消|算[了咧啦]|退出|停|不(?:想|要|用)?[^\W电微邮手号联]{0,4}了|不(?:想|要)?留言|作罢|放弃|"
-    r"\b(?:cancel|never ?mind|forget|stop|quit|exit|abort|leave it|drop it|changed my mind)\b",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -147,26 +93,11 @@ _LEGAL_MAX = 60  # characters: a longer text is a story in which a court comes u
 _TERSE = re.compile(
     r"\W*t\W*", re.IGNORECASE
 )  # what an answer to a text message of ours may be; alone it stops nothing
-# Inside a form only such words are a goodbye: what was written so far is given up with it.
-_PARTING = re.compile(r"再[见見會会]|拜|\b(?:good)?bye\b|see you|take care|晚安|回[头頭]聊|下次", re.IGNORECASE)
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
-# What a form's own check takes as a step back or over.
-_STEP = re.compile(
-    r"\W*(?:我?[要想]?(?:返回|退回|重来|重新来|重填|重写|重新[填写说])(?:上一步|一步|一遍|一次)?|(?:回到)?上一步|"
-    r"(?:go )?back|start (?:over|again))\W*",
-    re.IGNORECASE,
-)
 _ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
 _REFERENCE = re.compile(r"⟦[^⟧]*⟧")  # stands for a number that was hidden
 _LETTER = re.compile(r"[^\W\d_]")
-# An answer to the form's question where to reply.
-_HERE = re.compile(
-    r"\W*(?:请|就|直接|麻烦|可以)*在?(?:这里|这儿|线上|网上|聊天里)(?:回复|答复|回答|联系|告诉|说)?我?(?:就好|就行|吧|即可)?\W*|"
-    r"\W*(?:please |just )*(?:reply|answer|write|contact|tell)(?: to)?(?: me)? "
-    r"(?:right )?(?:here|in (?:this|the) chat|online)(?: please| is fine)?\W*",
-    re.IGNORECASE,
-)
 _TONGUES = re.compile(
     r"(?P<hant>繁体|正体|traditional)(?:中文|字| chinese)?|(?P<hans>简体|simplified)(?:中文|字| chinese)?|"
     r"(?P<zh>中文|汉语|国语|普通话|华语|chinese|mandarin)|(?P<en>英文|英语|english|eng\b)",
@@ -179,7 +110,7 @@ _CHARACTERS = re.compile(
     r"\W*(?:请|麻烦|可以|能不能|能|我想|我要|帮我|换成?|切换[到成]?|改成?|转[成为]?|使?用|写|看|显示|回答|回复|"
     r"please|can you|could you|write|reply|answer|switch to|change to|use|in| )*"
     r"(?:繁体|正体|简体|traditional|simplified)(?:中文|字|版| chinese| characters?)?"
-    r"(?:显示|回答|回复|吗|吧|谢谢|please|[ ,，]|\W)*",
+    r"(?:显示|回答|回复|吗|吧|谢谢|please|\W)*",
     re.IGNORECASE,
 )
 _ROLES = re.compile(
@@ -187,6 +118,7 @@ _ROLES = re.compile(
     r"(?P<expert>专家|专业人[士员]|expert|specialist)",
     re.IGNORECASE,
 )
+_ALL_THERE_IS = 100  # characters of a message that is nothing but a wish or a word on an answer
 # What is said of an answer and of nothing else; the words around it say how much.
 _HELPED = re.compile(
     r"\W*(?:这个?|这条|那个|回答|答案|刚才的?|您的|你的|挺|很|非常|真|还是|还|确实|都|对我|"
@@ -232,6 +164,7 @@ class Heard:
     said_before: str  # the consumer's message before this one
     answered: bool = False  # that message was answered with an FAQ entry
     in_fraud: bool = False  # what was said to them last is what to do in a fraud
+    repeat: bool = False  # they were asked whether this is the matter of a case that they have
     other_language: bool = False  # the letters tell that it is neither Chinese nor English
 
 
@@ -309,25 +242,38 @@ def _outside(heard: Heard) -> Decision:
         return _own(heard, Label(name="menu", score=1.0), "a bare number without a list: the menu has numbers")
     if heard.other_language:
         return _own(heard, Label(name="other_language", score=1.0), "the letters of another language")
-    if _CHARACTERS.fullmatch(heard.text):
+    if _wants_characters(heard.text):
         return _own(heard, Label(name="set_language", score=1.0), "nothing but a wish for other characters")
     if _TERSE.fullmatch(heard.text):
         return _own(heard, Label(name="outreach_reply", score=1.0), "a letter that only answers a message of ours")
+    if heard.repeat and forms.is_another(heard.text):
+        return _own(heard, Label(name="complaint_again", score=1.0), "not the matter of the case that was named")
     if heard.answered and (judged := _judged(heard.text)):
         return _own(heard, Label(name=judged, score=1.0), "a word on the answer before it")
-    if not _worded(heard.text):
+    key = case_wishes.is_key(heard.text)
+    if not _worded(heard.text) and not key:
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
-    if heard.in_fraud and _STILL.search(heard.text) and len(heard.text) <= BRIEF:
+    if heard.in_fraud and _STILL.search(heard.text) and len(heard.text) <= forms.BRIEF:
         return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")
+    wish = case_wishes.wish(heard.text)
+    if wish and key:
+        return _own(heard, Label(name=wish, score=1.0), "the number or the code of a case, and what is wanted of it")
     meant = _meant(heard)
-    first = _first(meant, FIRST)
+    # A code reads like one that swindlers ask for.
+    first = _first(meant, FIRST) if not key else _first(meant, FIRST, ALARMING) or _first(meant, FIRST.keys() - SAFETY)
     if _is_legal(heard) and (first is None or first.name not in SAFETY):
         return _own(
             heard, Label(name="legal_question", score=1.0), "whether to go to court: no entry may advise on that"
         )
+    if wish and (first is None or first.name not in SAFETY):
+        return _own(heard, Label(name=wish, score=1.0), "a case or a draft, by its words")
     if first:
         return _own(heard, first, f"likely enough ({first.score:.2f}) for what comes before the FAQ")
     top = _likeliest(meant)
+    if key and LABELS.get(top.name) not in ("case_update", "status_lookup"):
+        return _own(heard, Label(name="status", score=1.0), "it names a case: where that stands")
+    if top.name in (QUESTION, "out_of_scope") and forms.complains(heard.text):
+        return _own(heard, Label(name="complaint", score=1.0), "in so many words a complaint or a suggestion")
     own = top.name != QUESTION
     best = heard.hits[0] if heard.hits else None
     decision = heard.hits_decision if best else "none"
@@ -355,22 +301,34 @@ def _inside(heard: Heard) -> Decision:
     top = _likeliest(meant)
     if heard.other_language:
         return _inform(heard, top, "in another language, for a person to read")
-    if _CHARACTERS.fullmatch(heard.text):
+    if _wants_characters(heard.text):
         return _own(heard, Label(name="set_language", score=1.0), "nothing but a wish for other characters")
+    wish = case_wishes.other(heard.text) if heard.form == case_wishes.FORM else ""
+    if wish and heard.asked in case_wishes.OPENING:
+        return _own(heard, Label(name=wish, score=1.0), "something else is wanted of the case than was before")
+    if heard.form == case_wishes.FORM and (case_wishes.is_key(heard.text) or case_wishes.is_plain(heard.text)):
+        return _inform(heard, top, "a number, a code or a plain answer, which the form asked for")
     best = heard.hits[0] if heard.hits else None
-    brief = len(heard.text) <= BRIEF
+    # Numbers, codes and names are short: what is longer is no answer to a question for one.
+    brief = forms.is_brief(heard.text) or (heard.form == case_wishes.FORM and heard.asked != "case_text")
     # These say the same whatever the classifier makes of them, and nothing else.
     if not _worded(heard.text):
         return _inform(heard, top, "no word in it, so no wish")
-    if _STEP.fullmatch(heard.text):
+    if forms.is_step(heard.text):
         return _inform(heard, top, "a step back or over, which the form knows itself")
-    if heard.asked == "message_contact" and _HERE.fullmatch(heard.text):
+    if heard.form == forms.COMPLAINT and forms.is_to_keep(heard.text):
+        return _own(heard, Label(name="save_draft", score=1.0), "nothing but the wish to go on another time")
+    if heard.form == forms.COMPLAINT and forms.is_stop(heard.text, heard.asked):
+        return _own(heard, Label(name="stop", score=1.0), "no complaint any more, in so many words")
+    if forms.is_where_to_reply(heard.text, heard.asked):
         return _inform(heard, top, "where to reply, which the form asked for")
-    if safety := _first(meant, SAFETY, SAFETY_IN_FORM):
+    safety = _first(meant, SAFETY, SAFETY_IN_FORM)
+    if safety and forms.is_safety(heard.text, heard.form, safety.name):
         return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
-    if _is_wish(heard, top) and top.score >= IN_FORM and brief:
+    interrupts = forms.may_interrupt(heard.text, heard.form, heard.asked, top.name)
+    if interrupts and top.score >= IN_FORM and brief:
         return _own(heard, top, f"a brief and clear wish ({top.score:.2f}) interrupts the form")
-    if _asks(heard):
+    if forms.asks(heard.text, heard.asked):
         if heard.text == heard.said_before:
             return _inform(heard, top, "said again after it was answered: this is what the form asked for")
         if _is_legal(heard):
@@ -378,41 +336,16 @@ def _inside(heard: Heard) -> Decision:
         aside = f"form:{heard.form}:{heard.asked}"
         if heard.hits_decision == "answer" and best and best.score >= FAQ_IN_FORM:
             return _answer(best, aside, f"a question inside the form that the FAQ answers with {best.score:.2f}")
-        outright = _ASKS_OUTRIGHT.fullmatch(heard.text) is not None
+        outright = forms.asks_outright(heard.text)
         if outright and heard.hits_decision != "none" and best and top.name == QUESTION and top.score >= SURE:
             return _ask(
                 heard, best, aside, f"a question inside the form that several entries may answer, {best.score:.2f}"
             )
-        lost = top.name in (QUESTION, "out_of_scope") and not _WAY.search(heard.text)
-        if outright and lost and heard.asked == "message_contact":
+        lost = top.name in (QUESTION, "out_of_scope") and forms.is_no_contact(heard.text, heard.asked)
+        if outright and lost:
             why = "a question instead of a contact, which no entry answers"
             return Decision(intent="faq_none", label="faq:none", confidence=top.score, runner_up=aside, why=why)
     return _inform(heard, top, f"the open form asked for {heard.asked}")
-
-
-def _is_wish(heard: Heard, top: Label) -> bool:
-    """Whether what is likeliest may interrupt a form, as `heard` puts it."""
-    if top.name == "abuse":
-        return len(heard.text) <= OUTBURST
-    if heard.asked == "message_contact" and top.name in ASIDE:
-        return True
-    if top.name not in INTERRUPTS or (top.name == "goodbye" and not _PARTING.search(heard.text)):
-        return False
-    if heard.asked == "message_contact" and top.name not in ("handoff", "opt_out"):
-        return _GIVING_UP.search(heard.text) is not None if top.name == "stop" else not _WAY.search(heard.text)
-    return True
-
-
-def _asks(heard: Heard) -> bool:
-    """Whether a text inside a form is a question and not the matter itself, which may hold one too."""
-    if len(heard.text) > QUESTION_MAX or not _ASKING.search(heard.text):
-        return False
-    if heard.asked == "message_contact" and len(heard.text) <= BRIEF and _ON_CONTACT.search(heard.text):
-        return False
-    if heard.asked != "message_text" or _HOW.search(heard.text):
-        return True
-    told = _DEMAND.search(heard.text) or _HAPPENED.search(heard.text)
-    return told is None or len(_CLAUSE.findall(heard.text)) < 2
 
 
 def _is_legal(heard: Heard) -> bool:
@@ -428,9 +361,15 @@ def _worded(text: str) -> bool:
 
 def _judged(text: str) -> str:
     """The intent of a message that says nothing but how good an answer was, "" of every other."""
+    if len(text) > _ALL_THERE_IS:
+        return ""
     if _MISSED.fullmatch(text):
         return "answer_missed"
     return "answer_helped" if _HELPED.fullmatch(text) else ""
+
+
+def _wants_characters(text: str) -> bool:
+    return len(text) <= _ALL_THERE_IS and _CHARACTERS.fullmatch(text) is not None
 
 
 def _inform(heard: Heard, top: Label, why: str) -> Decision:

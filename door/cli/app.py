@@ -11,6 +11,7 @@ from door.cli import (
     cases,
     cases_files,
     cases_institutions,
+    cases_links,
     cases_tasks,
     channels,
     content,
@@ -60,6 +61,7 @@ cases.group.command("export")(cases_files.export_cases)
 cases.group.command("template")(cases_files.template)
 cases.group.command("note")(cases_tasks.note)
 cases.group.command("assign")(cases_tasks.assign)
+cases.group.command("id-link")(cases_links.id_link)
 cases.group.add_typer(cases_tasks.tasks, name="tasks")
 cases.group.add_typer(cases_institutions.institutions, name="institutions")
 app.add_typer(cases.group, name="cases", rich_help_panel=LOOK)

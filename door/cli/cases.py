@@ -280,6 +280,7 @@ def _show_whole(told: dict[str, Any], now: datetime) -> None:
         "Person": _person(told["person"]),
         "Agent": _person(told["agent"]) if told["agent_id"] else "",
         "Result": told["result"],
+        "Rated": told["rating"],
         "Belongs to": told["merged_into"] or told["parent_no"] or told["duplicate_of"] or "",
         "Kept until": told["retention_until"] or "",
         "Possible now": " ".join(told["acts"]),
@@ -306,6 +307,12 @@ def _show_whole(told: dict[str, Any], now: datetime) -> None:
     if told["attachments"]:
         rows = ((one["id"], one["name"], one["media_type"], one["size"], one["verdict"]) for one in told["attachments"])
         table(["File", "Name", "Type", "Bytes", "Scan"], rows, empty="")
+    if told["told_to_consumer"]:
+        rows = (
+            (one["n"], one["act"], minute(one["created_at"]), one["way"], one["state"])
+            for one in told["told_to_consumer"]
+        )
+        table(["Event", "Told of", "When", "Over", "Ended"], rows, empty="")
 
 
 def _line(facts: dict[str, Any]) -> str:

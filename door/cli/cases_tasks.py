@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cases.model import Case, Task
 
 LISTING = "./qiantai cases tasks list"
-KINDS = "subtask, referral, mediation, follow_up, review, compensation, root_cause, improvement"
+KINDS = "subtask, referral, mediation, follow_up, review, compensation, root_cause, improvement, contact"
 
 tasks = typer.Typer(no_args_is_help=True, help="What people and institutions are to do for cases.")
 

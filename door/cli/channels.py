@@ -75,7 +75,7 @@ async def _problems(house: Settings, id: str) -> list[str]:
     try:
         module, config = configured(id, house.channels[id], house.public_base_url)
     except SettingsError as e:
-        return e.detail.splitlines()
+        return [line.removeprefix(f'channel "{id}": ') for line in e.detail.splitlines()]
     check: Check | None = getattr(module, "check", None)
     if check is None:
         return []

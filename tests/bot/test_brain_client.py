@@ -66,7 +66,7 @@ async def test_a_turn_carries_everything_the_contract_names(client: BrainClient,
             vector=np.array([0.25, -1.0], np.float32),
             hits_decision="answer",
             hits=(Hit("F22", "credit_report", 0.93, "怎么查信用报告"),),
-            context={"pending": None, "case": None, "last_speaker": "bot", "since": 12.5},
+            context={"pending": None, "cases": [], "last_speaker": "bot", "since": 12.5},
             state=b'{"n":4}',
         )
     )

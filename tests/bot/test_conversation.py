@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,9 @@ WEB, HOOK = ChannelId("web"), ChannelId("hook")
 CONTENT = Path(__file__).parents[2] / "faq" / "content"
 
 
+ours = cache(lambda: still(CONTENT, Clock()))  # made once: it takes a second, and nothing changes it
+
+
 class House:
     """Just enough of a house: doors, turns and a look at the transcript."""
 
@@ -57,7 +61,7 @@ class House:
             vault=vault,
             live=self.live,
             brain=self.client,
-            content=content or still(CONTENT, clock),
+            content=content or ours(),
             asking=Asking(None),
             reflexes=reflexes.load(),
             accounts={
@@ -276,9 +280,7 @@ async def test_a_word_on_an_answer_is_a_rating_of_it(house: House, helpful: str,
     assert await ratings(accepted.conversation) == {answer.seq: kept}
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"), [("我想自杀", "emergency"), ("转人工", "asked"), ("我要投诉", "complaint")]
-)
+@pytest.mark.parametrize(("text", "reason"), [("我想自杀", "emergency"), ("转人工", "asked")])
 async def test_a_reflex_lets_the_conversation_wait_for_a_person(house: House, text: str, reason: str) -> None:
     house.brain.answer = lambda turn: say("leave_message.ask_text")
     await house.answer(text)

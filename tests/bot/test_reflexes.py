@@ -7,7 +7,7 @@ import timeit
 import pytest
 
 from bot.reflexes import Reflexes, load
-from core.effects import Alert, HandOff, OptOut
+from core.effects import Alert, HandOff, OptOut, SendIdLink
 from core.errors import ContentError
 from core.model import Say
 
@@ -180,6 +180,30 @@ PRIVATE = """
 
 DISTRESS = ["我好难过", "我撐不住了", "我好難過。", "I'm so sad"]
 
+LINK = """
+重新发链接
+请重新发一下链接，谢谢
+刚才的链接过期了
+链接打不开了
+把身份证的链接再发一次
+請重新發鏈接
+連結失效了
+new link
+Please send me a new link.
+The link has expired
+can you send the link again?
+""".strip().splitlines()
+
+NO_LINK = """
+银行发的链接打不开
+短信里的链接能点吗
+链接
+点了诈骗链接怎么办
+link
+I clicked a link in a text message
+is this link real
+""".strip().splitlines()
+
 CASES = [
     *(("private_number", text) for text in PRIVATE),
     *(("distress", text) for text in DISTRESS),
@@ -191,7 +215,8 @@ CASES = [
     *(("opt_out", text) for text in OPT_OUT),
     *(("person", text) for text in PERSON),
     *(("complaint", text) for text in COMPLAINT),
-    *((None, text) for text in [*NOTHING, "", "   ", "。。。", "\u202e", "\x00", "😀", "人" * 5000]),
+    *(("id_link", text) for text in LINK),
+    *((None, text) for text in [*NOTHING, *NO_LINK, "", "   ", "。。。", "\u202e", "\x00", "😀", "人" * 5000]),
 ]
 
 
@@ -207,12 +232,14 @@ def test_an_emergency_anywhere_wins_over_every_other_wish() -> None:
 
 def test_each_reflex_says_something_and_asks_for_what_it_promises() -> None:
     table = {reflex.name: reflex for reflex in load().all}
-    assert list(table) == ["emergency", "distress", "private_number", "opt_out", "person", "complaint"]
+    assert list(table) == ["emergency", "distress", "private_number", "opt_out", "person", "complaint", "id_link"]
     assert table["emergency"].effects == (Alert(reason="emergency"), HandOff(reason="emergency"))
     assert table["person"].effects == (HandOff(reason="asked"),)
     assert table["complaint"].effects == (HandOff(reason="complaint"),)
     assert table["opt_out"].effects == (OptOut(),)
-    assert table["person"].brain == table["complaint"].brain == "/leave_message"
+    assert table["id_link"].effects == (SendIdLink(),)
+    assert (table["person"].brain, table["complaint"].brain) == ("/leave_message", "/complaint")
+    assert [reflex.name for reflex in load().all if reflex.alone] == ["complaint"]
     assert table["person"].say == (Say(key="person.how"),)
 
 

@@ -33,6 +33,9 @@ from bot.assistant.door_input import DoorInput  # noqa: E402
 from bot.assistant.state import LISTEN, TooLarge, pack, size, unpack  # noqa: E402
 
 DAY = 24 * 3600.0
+# Characters of a complaint's texts at most, by actions/_complaint.py, which needs a newer Python; the rest are words.
+LONGEST = {"facts": 2000, "summary": 100, "request": 500, "prior_reply": 500, "institution": 100, "contact": 100}
+LONGEST |= {"person": 60, "agent": 60}
 _REAL_TIME = time.time
 
 
@@ -155,6 +158,8 @@ async def clock(model: Path, url: str, token: str) -> dict[str, Any]:
 async def packing(model: Path, url: str, token: str) -> dict[str, Any]:
     """Packs trackers that the first assistant's rules do not lead to, and what they were unpacked from."""
     domain = Brain(model, None).processor.domain
+    slots = [slot.name for slot in domain.slots]
+    limits = {f"complaint_{name}": most for name, most in LONGEST.items()}
     opened = [events.ActionExecuted("action_session_start"), events.SessionStarted(), events.ActionExecuted(LISTEN)]
     stood_back = [
         events.UserUttered("留言", {"name": "leave_message"}),
@@ -179,11 +184,29 @@ async def packing(model: Path, url: str, token: str) -> dict[str, Any]:
         events.ActionExecuted("utter_faq_answer"),
         events.ActionExecuted(LISTEN),
     ]
+    complaint = [
+        events.ActiveLoop("complaint"),
+        *(events.SlotSet(name, "😀" * limits.get(name, 12)) for name in slots if name.startswith("complaint_")),
+        events.SlotSet("requested_slot", "complaint_confirmed"),
+        *talk,
+    ]
     found: dict[str, Any] = {}
     for name, past in {
         "a form that stood back": opened + stood_back + talk * 4,
         "slots that fill the state": opened + large * 4,
-        "slots beyond any state": [*opened, events.SlotSet("message_text", "好" * 6000)],
+        "slots beyond any state": [
+            *opened,
+            events.SlotSet("message_text", "好" * 6000),
+            events.SlotSet("requested_slot", "message_contact"),
+        ],
+        "the longest complaint": opened + complaint,
+        "the longest complaint, put aside for a message": [
+            *opened,
+            *complaint,
+            events.ActiveLoop(None),
+            events.SlotSet("message_text", "😀" * 2000),
+            events.SlotSet("requested_slot", "message_contact"),
+        ],
     }.items():
         tracker = DialogueStateTracker.from_events("t", past, domain.slots)
         try:

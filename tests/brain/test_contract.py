@@ -186,7 +186,7 @@ def test_a_vector_is_taken_and_nothing_of_the_house_stays_in_the_state(brain: Ch
         "怎么查自己的信用报告？",
         **answers("F22", "F23"),
         vector=[0.125] * 1024,
-        context={"pending": "NEEDLE", "case": None, "last_speaker": "bot", "since": 5},
+        context={"pending": "NEEDLE", "cases": [], "last_speaker": "bot", "since": 5},
         channel={"kind": "NEEDLE", "capabilities": {}},
     )
     kept = json.dumps(answer["state"])

@@ -328,7 +328,6 @@ def test_another_language_inside_the_form_is_the_message(talk: Talk) -> None:
 
 
 ASIDES = [
-    ("zh", "那我要投诉", "complaint.how"),
     ("zh", "能不能起诉银行", "legal"),
     ("en", "can I sue my bank?", "legal"),
 ]

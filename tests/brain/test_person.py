@@ -90,16 +90,16 @@ SAID = [
     ("en", "I want to speak to a real person", "person.how"),
     ("zh", "我要见你们领导", "person.how"),
     ("en", "let me talk to your manager", "person.how"),
-    ("zh", "我要投诉建设银行乱收费", "complaint.how"),
-    ("en", "I want to file a complaint against my bank", "complaint.how"),
-    ("zh", "我的投诉要补充一份材料", "case.supplement"),
-    ("en", "I need to add a document to my complaint", "case.supplement"),
-    ("zh", "我想撤回之前的投诉", "case.withdraw"),
-    ("en", "please withdraw my complaint", "case.withdraw"),
-    ("zh", "我的投诉怎么还没人处理，快点", "case.urge"),
-    ("en", "hurry up with my complaint, it has been weeks", "case.urge"),
-    ("zh", "帮我查一下我的投诉进度", "status.how"),
-    ("en", "what is the status of my case", "status.how"),
+    ("zh", "我要投诉建设银行乱收费", "complaint.intro"),
+    ("en", "I want to file a complaint against my bank", "complaint.intro"),
+    ("zh", "我的投诉要补充一份材料", "case.ask_no"),
+    ("en", "I need to add a document to my complaint", "case.ask_no"),
+    ("zh", "我想撤回之前的投诉", "case.ask_no"),
+    ("en", "please withdraw my complaint", "case.ask_no"),
+    ("zh", "我的投诉怎么还没人处理，快点", "case.ask_no"),
+    ("en", "hurry up with my complaint, it has been weeks", "case.ask_no"),
+    ("zh", "帮我查一下我的投诉进度", "case.ask_no"),
+    ("en", "what is the status of my case", "case.ask_no"),
     ("zh", "菜单", "menu"),
     ("en", "main menu", "menu"),
     ("zh", "你们发的短信我收到了，已经去网点办好了", "outreach.kept"),
@@ -141,26 +141,13 @@ def test_a_bare_number_without_a_list_is_the_menu_and_in_a_form_its_answer(brain
     assert said(brain.turn(text, state=opened["state"])) == ["leave_message.invalid_text", FORM[1]]
 
 
-ROADS = [
-    ("handoff", "person.how", "asked"),
-    ("complaint", "complaint.how", "complaint"),
-    ("case_supplement", "case.supplement", "case"),
-    ("case_withdraw", "case.withdraw", "case"),
-    ("case_urge", "case.urge", "case"),
-    ("status", "status.how", "case"),
-]
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize(("intent", "key", "reason"), ROADS)
-def test_what_only_a_person_can_do_says_how_it_works_and_takes_a_message(
-    brain: Child, language: str, intent: str, key: str, reason: str
-) -> None:
+def test_the_wish_for_a_person_says_how_it_works_and_takes_a_message(brain: Child, language: str) -> None:
     answer = play(
         brain,
         language,
         [
-            (press(f"/{intent}"), [key, *FORM], [("hand_off", reason)]),
+            (press("/handoff"), ["person.how", *FORM], [("hand_off", "asked")]),
             (STORY[language], ["leave_message.ask_contact"], []),
             ("⟦phone:abcdefghij⟧", ["leave_message.done"], [("leave_message", "")]),
         ],
@@ -169,18 +156,14 @@ def test_what_only_a_person_can_do_says_how_it_works_and_takes_a_message(
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize(("intent", "key", "reason"), ROADS)
-def test_the_same_wish_in_the_open_form_is_answered_and_the_form_asks_again(
-    brain: Child, language: str, intent: str, key: str, reason: str
-) -> None:
-    waits = [("hand_off", reason)] if intent == "handoff" else []
+def test_the_same_wish_in_the_open_form_is_answered_and_the_form_asks_again(brain: Child, language: str) -> None:
     play(
         brain,
         language,
         [
             (press("/leave_message"), FORM, []),
             (STORY[language], ["leave_message.ask_contact"], []),
-            (press(f"/{intent}"), [key, "leave_message.ask_contact"], waits),
+            (press("/handoff"), ["person.how", "leave_message.ask_contact"], [("hand_off", "asked")]),
             ("⟦email:abcdefghij⟧", ["leave_message.done"], [("leave_message", "")]),
         ],
     )
@@ -192,7 +175,7 @@ def test_who_cancels_does_not_wait_for_a_person_any_more(brain: Child, language:
         brain,
         language,
         [
-            (press("/complaint"), ["complaint.how", *FORM], [("hand_off", "complaint")]),
+            (press("/handoff"), ["person.how", *FORM], [("hand_off", "asked")]),
             (word, ["leave_message.cancelled"], [("cancel_hand_off", "")]),
         ],
     )
@@ -272,9 +255,8 @@ def test_a_complaint_of_somebody_abusive_is_taken(brain: Child, language: str) -
         [
             (press("/abuse"), ["abuse.calm"], []),
             (press("/abuse"), ["abuse.warning"], []),
-            (press("/complaint"), ["complaint.how", *FORM], [("hand_off", "complaint")]),
-            (press("/abuse"), ["abuse.pause", "leave_message.ask_text"], []),
-            (STORY[language], ["leave_message.ask_contact"], []),
+            (press("/complaint"), ["complaint.intro", "complaint.ask_institution"], []),
+            (press("/abuse"), ["abuse.pause", "complaint.ask_institution"], []),
         ],
     )
 

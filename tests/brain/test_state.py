@@ -99,6 +99,10 @@ def test_what_the_rules_do_not_lead_to_is_packed_as_well(model: Path, listener: 
     assert not large["transient"]
     assert large["size"] <= SIZE_MAX
     assert found["slots beyond any state"] == {"error": "the slots need more than 16384 bytes"}
+    longest, put_aside = found["the longest complaint"], found["the longest complaint, put aside for a message"]
+    assert (longest["fixed"], longest["same_slots"]) == (True, True)
+    assert put_aside["fixed"]
+    assert max(longest["size"], put_aside["size"]) <= SIZE_MAX
 
 
 def test_two_thousand_turns_with_the_form_open_cost_what_ten_do(brain: Child) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.brain.house import ActionListener, Child, answers, press, said, turn
 
+PHOTO = [{"media_type": "image/jpeg", "name": "a.jpg"}]
 SAYINGS = [
     ("你好", "greeting"),
     ("good morning", "greeting"),
@@ -117,16 +118,27 @@ def test_a_wish_that_names_no_language_is_asked_back(brain: Child, listener: Act
 
 @pytest.mark.parametrize(
     ("kind", "key"),
-    [("followed", "followed"), ("attachment", "attachment.received"), ("location", "location.received")],
+    [("followed", "followed"), ("location", "location.received")],
 )
 def test_what_happens_without_words_is_answered(brain: Child, kind: str, key: str) -> None:
     assert said(brain.turn(kind=kind)) == [key]
 
 
+def test_of_a_file_that_no_form_asked_for_the_house_says_where_it_goes(brain: Child) -> None:
+    answer = brain.turn(kind="attachment", attachments=PHOTO)
+    assert (said(answer), answer["effects"]) == ([], [{"name": "attach_files"}])
+
+
 def test_words_beside_a_file_are_understood_too(brain: Child) -> None:
-    photo = [{"media_type": "image/jpeg", "name": "a.jpg"}]
-    answer = brain.turn("怎么查自己的信用报告？", kind="attachment", attachments=photo, **answers("F22"))
-    assert said(answer) == ["attachment.received", "F22"]
+    answer = brain.turn("怎么查自己的信用报告？", kind="attachment", attachments=PHOTO, **answers("F22"))
+    assert (said(answer), answer["effects"]) == (["F22"], [{"name": "attach_files"}])
+
+
+def test_a_file_with_words_inside_a_form_is_theirs_and_the_words_are_its_answer(brain: Child) -> None:
+    asked = brain.turn("我要留言")
+    text = "银行多扣了我二十元年费"
+    answer = brain.turn(text, kind="attachment", attachments=PHOTO, state=asked["state"])
+    assert (said(answer), answer["effects"]) == (["attachment.kept", "leave_message.ask_contact"], [])
 
 
 def test_two_attempts_of_one_turn_do_not_meet(brain: Child) -> None:

@@ -68,6 +68,8 @@ class FrontDesk:
         self.turns_away = False  # close with 4401 at hello
         self.has_channel = True  # else 403 to every handshake, as where no such web channel is set up
         self.handshakes = 0
+        self.uploads: dict[str, tuple[str, bytes]] = {}  # id → name and content
+        self.upload_refusal = ""  # the word with which uploads are refused
         self.thinking: asyncio.Event | None = None  # answers wait for it, "typing" shown
         self.started_at = datetime.now(UTC)
         self._runner: web.AppRunner | None = None
@@ -92,6 +94,7 @@ class FrontDesk:
         """Opens the door, after a kill at the same port and with the same ledger."""
         app = web.Application()
         app.router.add_get("/socket/{channel}", self._socket)
+        app.router.add_post("/c/{channel}/upload", self._upload)
         app.router.add_get("/", self._to_page)
         app.router.add_get("/widget/", self._page)
         app.router.add_static("/widget/", DIST)
@@ -168,6 +171,16 @@ class FrontDesk:
     async def _page(self, _request: web.Request) -> web.FileResponse:
         return web.FileResponse(DIST / "index.html")
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        content = await request.read()
+        if request.headers.get("X-Qiantai-Token", "") not in self.conversations:
+            return web.json_response({"error": "bad_signature"}, status=401)
+        if self.upload_refusal:
+            return web.json_response({"error": self.upload_refusal, "detail": "no"}, status=415)
+        file_id, name = secrets.token_urlsafe(16), request.query["name"]
+        self.uploads[file_id] = (name, content)
+        return web.json_response({"file_id": file_id, "name": name, "media_type": "image/png"})
+
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         self.handshakes += 1
         if not self.has_channel:
@@ -239,9 +252,10 @@ class FrontDesk:
             return
         known = next((message for message in conversation.messages if message.get("cid") == frame["cid"]), None)
         if known is None:
-            text = frame.get("text") or frame["title"]
-            known = await self.say(conversation, text, author="contact", cid=frame["cid"])
-            self._answer(conversation, frame.get("payload") or frame["text"])
+            text = frame.get("text") or frame.get("title", "")
+            files = {"files": [self.uploads[frame["file_id"]][0]]} if "file_id" in frame else {}
+            known = await self.say(conversation, text, author="contact", cid=frame["cid"], **files)
+            self._answer(conversation, frame.get("payload") or frame.get("text") or "a file")
         if self.acknowledges:
             await socket.send_json({"type": "ack", "cid": frame["cid"], "seq": known["seq"]})
 

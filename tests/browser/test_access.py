@@ -72,6 +72,8 @@ async def test_everything_can_be_done_with_the_keyboard_alone(page: Page, desk: 
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="征信投诉找谁").wait_for()
     await page.keyboard.press("Shift+Tab")
+    await expect(page.get_by_role("button", name="添加图片或文件")).to_be_focused()
+    await page.keyboard.press("Shift+Tab")
     await expect(page.get_by_role("button", name="征信投诉找谁")).to_be_focused()
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Space")

@@ -10,14 +10,16 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from cases import history, id_links
 from cases.states import ENDED, TRANSITIONS, Act, State, acts
 from cases.tables import case_key, complaint_case
 from door.house import House
 from tests.cases import counter
 from tests.cases.counter import CASES, ID_NUMBER, NAME, NEW, PHONE, PNG, Api, form, noted, serve, token
 from tests.cases.given import BANK, FACTS
+from tests.conftest import NOON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,6 +117,21 @@ async def test_fields_owner_person_notes_and_links_change_with_an_event_each(hou
     assert PHONE not in json.dumps(events)
     assert len({each["actor"] for each in events}) == 1
     assert events[0]["actor"].startswith("token:")
+
+
+async def test_a_case_that_waited_for_the_number_goes_on_once_it_is_entered(house: House, caller: Api) -> None:
+    made = await caller.new(person={"name": "王小明", "phone": PHONE})
+    where = f"{CASES}/{made['case_no']}"
+
+    def ask(conn: Connection) -> None:
+        id_links.ask(conn, house.vault, history.load(conn, made["case_no"]), now=NOON)
+
+    await house.store.write(ask)
+    person = {"name": "王小明", "phone": PHONE, "id_type": "id_card"}
+    assert (await caller.send("PUT", f"{where}/person", person, If_Match=2))["state"] == "supplement_requested"
+    told = await caller.send("PUT", f"{where}/person", person | {"id_number": ID_NUMBER}, If_Match=3)
+    assert (told["state"], told["version"]) == ("submitted", 5)
+    assert [each["act"] for each in await caller.get(f"{where}/events")][-2:] == ["person", "supplement"]
 
 
 async def test_tasks_are_given_moved_and_settled_and_belong_to_their_case(house: House, caller: Api) -> None:

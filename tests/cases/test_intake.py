@@ -52,6 +52,9 @@ class Talk:
             lambda conn: intake.file(conn, self.vault, told, cause=cause, again=again == "yes", now=NOON)
         )
 
+    async def recall(self) -> dict[str, str]:
+        return await self.store.read(lambda conn: intake.recall(conn, self.vault, self.where))
+
     async def person(self, id: str | None) -> Person:
         assert id is not None
         return await self.store.read(lambda conn: privacy.read_person(conn, self.vault, id))
@@ -94,6 +97,15 @@ async def test_what_is_not_told_again_stays_as_it_was(talk: Talk) -> None:
     assert (told.prior_complaint.on, told.prior_complaint.reply) == (date(2026, 11, 2), "不予更改")
 
 
+async def test_a_complaint_apart_from_a_draft_is_kept_and_filed_beside_it(talk: Talk) -> None:
+    draft = await talk.tell(PHONE, person="王小明", facts="建行多扣年费")
+    filed = filed_case(await talk.file(PHONE, person="王小明", facts="保险退保少了三万", draft="new"))
+    assert filed.case_no != draft.case_no
+    assert (await talk.recall())["facts"] == "建行多扣年费"
+    apart = await talk.tell(facts="支付宝重复扣款", draft="new")
+    assert (apart.case_no != draft.case_no, apart.told.facts) == (True, "支付宝重复扣款")
+
+
 async def test_a_draft_of_an_enquiry_is_filed_without_a_name(talk: Talk) -> None:
     await talk.tell(type="enquiry", facts="残损人民币怎么换")
     filed = await talk.file(draft="yes")
@@ -119,9 +131,46 @@ async def test_who_acts_for_somebody_is_kept_bit_by_bit_and_reaches_them(talk: T
     assert [each.facts for each in events if each.act == "person"] == [{"changed": ["agent"]}] * 2
 
 
+async def test_who_goes_on_with_a_draft_is_not_asked_again_what_it_holds(talk: Talk) -> None:
+    told = {
+        "type": "complaint",
+        "summary": "多扣年费",
+        "facts": "三月起每月多扣十元",
+        "request": "退钱",
+        "institution": "长安银行",
+        "business": "bank_card",
+        "track": "credit",
+        "amount": "35.00",
+        "day": "2026-11-18",
+        "prior": "yes",
+        "prior_day": "2026-11-02",
+        "prior_reply": "不予退还",
+        "person": "王小明",
+        "on_behalf": "heir",
+        "agent": "李四光",
+        "people": "3",
+        "consent": "yes",
+    }
+    draft = await talk.tell(PHONE, Contact(email="li@example.org"), **told)
+    hidden = dict.fromkeys(("person", "contact", "agent", "agent_contact"), intake.KEPT)
+    held = await talk.recall()
+    assert held == told | hidden | {"draft": draft.case_no}
+    await talk.tell(**held)
+    assert await talk.recall() == held
+    await talk.tell(on_behalf="group")
+    assert (await talk.recall())["on_behalf"] == "group"
+
+
+@pytest.mark.parametrize(("told", "held"), [("yes", "yes"), ("no", "no"), ("", None)])
+async def test_whether_the_institution_was_asked_is_recalled(talk: Talk, told: str, held: str | None) -> None:
+    await talk.tell(facts="多扣年费", prior=told, on_behalf="proxy")
+    recalled = await talk.recall()
+    assert (recalled.get("prior"), recalled["on_behalf"]) == (held, "proxy")
+
+
 async def test_a_name_that_recall_only_hints_at_stays_the_name(talk: Talk) -> None:
     await talk.tell(PHONE, person="王小明", facts="多扣年费")
-    held = await talk.store.read(lambda conn: intake.recall(conn, talk.vault, talk.where))
+    held = await talk.recall()
     assert held["person"] == "kept"
     draft = await talk.tell(person=held["person"])
     assert (await talk.person(draft.person_id)).name == "王小明"

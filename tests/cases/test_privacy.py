@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text, update
 from sqlalchemy.engine import make_url
 
 from cases import attachments, history, privacy, register, tasks
@@ -21,8 +21,10 @@ from cases.privacy import Erased, Kept
 from cases.states import Act
 from cases.tables import case_secret, person, person_mark
 from core.errors import NotFound
+from core.inbox import Inbox
+from core.model import ChannelId, Inbound
 from core.store import Store
-from core.tables import audit
+from core.tables import audit, conversation
 from core.vault import Vault
 from tests.cases.given import WANG, done, opened
 from tests.conftest import NOON
@@ -229,6 +231,25 @@ async def test_what_was_erased_is_unreadable_for_good_and_the_case_stays(
     assert sealed not in kept
     query = select(audit.c.detail).where(audit.c.act == "cases.erase", audit.c.subject == f"person:{case.person_id}")
     assert await store.read(lambda conn: conn.execute(query).scalars().all()) == ["本人要求"]
+
+
+@pytest.mark.parametrize("acts", [False, True])
+async def test_what_a_dialogue_remembers_of_somebody_goes_with_them(store: Store, vault: Vault, *, acts: bool) -> None:
+    inbox = Inbox(store, vault)
+    sent = [Inbound(sender=f"remembered {acts} {n}", external_id="1", text="你好") for n in range(2)]
+    own, strange = [
+        (await inbox.accept(channel=ChannelId("web"), kind="web", inbound=one, now=NOON)).conversation for one in sent
+    ]
+    case = (await opened(store, vault, person=WHO, agent=Person(name="李四光"), conversation_id=own)).case
+    await opened(store, vault, conversation_id=strange)
+    await done(store, vault, case, Act.WITHDRAW)
+    gone = case.agent_id if acts else case.person_id
+    assert gone is not None
+    here = conversation.c.id.in_([own, strange])
+    await store.write(lambda conn: conn.execute(update(conversation).where(here).values(state=b"{}")))
+    await store.write(lambda conn: privacy.erase(conn, gone, basis="本人要求", actor="li", now=LATER))
+    left = select(conversation.c.id).where(here, conversation.c.state.is_not(None))
+    assert await store.read(lambda conn: conn.execute(left).scalars().all()) == [strange]
 
 
 async def test_an_export_has_all_of_a_person_and_its_hash_is_in_the_audit(store: Store, vault: Vault) -> None:

@@ -47,6 +47,7 @@ from cases.states import ENDED, OPEN, REFUSALS, TRANSITIONS, Act, IllegalAct, St
 from cases.transfer import List, Outcome
 from core.store import Store
 from core.vault import Vault
+from tests.cases.chatting import STEPS, Chatting, talks
 from tests.cases.given import BANK, FACTS, RECORDED, bank, new
 from tests.conftest import NOON
 
@@ -107,19 +108,23 @@ class Seen:
     stale: list[int] = field(default_factory=list[int])
 
 
-class Register(RuleBasedStateMachine):
+class Register(Chatting, RuleBasedStateMachine):
     """Cases of one run, lying in a ledger with those of the runs before."""
 
     house: House
-    vault: Vault
+    seen: list[Seen]
     folder: Path  # for lists
     done: set[Act]  # what was done in any run
 
     @initialize(road=st.sampled_from(ROADS), track=st.sampled_from(Track))
     def begin(self, road: tuple[Act, ...], track: Track) -> None:
-        self.now: datetime = NOON
-        self.seen: list[Seen] = []
+        self.now = NOON
+        self.seen = []
+        self.where = talks(self.house.runner.run, self.house.store, self.vault)
         self.open(track, CaseType.COMPLAINT, draft=False, days=0, road=road)
+
+    def meet(self, case_no: str) -> None:
+        self.seen.append(Seen(case=self.house.write(lambda conn: history.load(conn, case_no))))
 
     # ---- what people do ----------------------------------------------------------------------------------------------
 
@@ -132,7 +137,8 @@ class Register(RuleBasedStateMachine):
         road=st.sampled_from(ROADS),
     )
     def open(self, track: Track, type: CaseType, draft: bool, days: int, road: tuple[Act, ...] = ()) -> None:
-        told = new(track=track, type=type, draft=draft, received_at=self.now - timedelta(days=days))
+        where, received = self.where[len(self.seen) % 2], self.now - timedelta(days=days)
+        told = new(track=track, type=type, draft=draft, received_at=received, conversation_id=where)
         cause = f"run:{os.getpid()}:{next(_causes)}"
         opened = self.house.write(
             lambda conn: register.open_case(conn, self.vault, told, actor="intake", cause=cause, now=self.now)
@@ -396,18 +402,31 @@ def _spans(events: list[CaseEvent], begin: Act, end: Act, kind: Callable[[dateti
 
 
 def test_every_beginning_of_a_life_is_sound_on_every_track(house: House, vault: Vault, tmp_path: Path) -> None:
-    run = type("Run", (Register,), {"house": house, "vault": vault, "folder": tmp_path, "done": set[Act]()})()
+    run = of(house, vault, tmp_path)()
     for road in ROADS:
         for track in Track:
             run.begin(road, track)
+        for kind in STEPS:
+            run.all_is_well()
+            run.step(run.seen[0].case, kind)
+        run.all_is_well()
+    run.begin((), Track.PBOC)
     run.open(Track.PBOC, CaseType.ENQUIRY, draft=True, days=0, road=(Act.ACCEPT,))
     run.act(run.seen[0].case, Act.MERGE, {"into": run.seen[1].case.case_no})
     run.all_is_well()
     assert run.done == set(Act)
+    steps = ("case.reopened", "case.urged", "case.supplemented", "case.withdrawn")
+    assert run.said >= {*steps, "case.cannot", "case.cannot_reopen"}
+
+
+def of(house: House, vault: Vault, folder: Path) -> type[Register]:
+    """The machine on this ledger."""
+    own = {"house": house, "vault": vault, "folder": folder, "done": set[Act](), "said": set[str]()}
+    return type("Run", (Register,), own)
 
 
 def test_no_way_leads_where_no_case_may_be(house: House, vault: Vault, tmp_path: Path) -> None:
-    machine = type("Run", (Register,), {"house": house, "vault": vault, "folder": tmp_path, "done": set[Act]()})
+    machine = of(house, vault, tmp_path)
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
         machine,
         settings=settings(
@@ -419,3 +438,11 @@ def test_no_way_leads_where_no_case_may_be(house: House, vault: Vault, tmp_path:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
+    assert machine.said >= {
+        "draft.saved",
+        "draft.kept",
+        "draft.resumed",
+        "case.no_name",
+        "case.urged",
+        "case.supplemented",
+    }

@@ -7,6 +7,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -379,6 +380,14 @@ async def test_refused_lines_come_back_mended(store: Store, vault: Vault, tmp_pa
 
 
 # ---- out -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_the_consumer_said_in_the_end_stands_in_the_list(store: Store, vault: Vault) -> None:
+    case = replace((await opened(store, vault)).case, rating="unhappy")
+    headings, cells = transfer.exported("zh", personal=False), transfer.cells(case, None, "zh", NOON)
+    assert dict(zip(headings, cells, strict=True))["消费者评价"] == "解决了，不满意"
+    headings, cells = transfer.exported("en", personal=False), transfer.cells(case, None, "en", NOON)
+    assert dict(zip(headings, cells, strict=True))["rating"] == "Solved but not satisfied"
 
 
 async def test_what_is_given_out_has_nobodys_data_unless_it_is_opened(store: Store, vault: Vault) -> None:

@@ -351,9 +351,9 @@ SENDS = (
     ),
     parts("long text: counted as Telegram counts, in UTF-16 units", FACES, "😀" * 2048, "😀" * 2048, "😀"),
     fails(
-        "throttled",
+        "a limit of this chat, as long as no other one meets it",
         error(429, "Too Many Requests: retry after 7", retry_after=7),
-        Fails(code="throttled", retryable=True, retry_after=7.0),
+        Fails(code="recipient_limit", retryable=True, retry_after=7.0),
     ),
     fails(
         "throttled: by a proxy",

@@ -25,9 +25,9 @@ import channels
 from channels import WebhookRequest
 from channels.web import Close, Problem
 from channels.webhook import sign
-from core.errors import QiantaiError, Unsupported
+from core.errors import NotFound, QiantaiError, TooMany
 from core.model import Capabilities, Event, Inbound
-from tests.channels.test_tables import COMPLETE_KINDS, make
+from tests.channels.test_tables import COMPLETE_KINDS, TABLES, make
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a shared secret, 16+"
@@ -60,7 +60,8 @@ def test_every_config_key_says_what_it_is_for(kind: str) -> None:
 @pytest.mark.parametrize("kind", channels.kinds())
 def test_every_sheet_says_what_is_done_and_what_is_not(kind: str) -> None:
     states = re.findall(r"\| (done|todo|exempt because)\b", SHEETS[kind])
-    assert {"done", "todo"} <= set(states)
+    assert "done" in states
+    assert {"todo", "exempt because"} & set(states)
 
 
 def row(kind: str) -> str:
@@ -85,7 +86,7 @@ def test_the_capability_table_names_every_capability_and_no_kind_that_is_not() -
 
 def test_every_error_and_close_code_of_the_web_chat_is_explained() -> None:
     named = first_cells("web")
-    assert {*get_args(Problem), Unsupported.code} <= set(named)
+    assert {*get_args(Problem), NotFound.code, TooMany.code} <= set(named)
     assert {str(int(code)) for code in Close} <= set(named)
 
 
@@ -148,6 +149,7 @@ async def test_the_python_sample_is_taken() -> None:
 
 async def test_the_shell_sample_is_taken() -> None:
     if missing := [tool for tool in ("openssl", "curl") if shutil.which(tool) is None]:
+        assert os.environ.get("CI", "").lower() != "true", missing
         pytest.skip(f"not installed: {', '.join(missing)}")
     async with house() as desk:
         done = await run(["sh", "-eu", "-c", sample("webhook", "sh")], environment(desk.url))
@@ -175,9 +177,20 @@ def test_the_sample_that_checks_our_signature_takes_ours_and_nothing_else() -> N
     assert not check(sign(SECRET, now - 400, body), body, SECRET)
 
 
+def deep(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both tables in one, as if they stood in the same file."""
+    both = {key: deep(one[key], value) if isinstance(one.get(key), dict) else value for key, value in other.items()}
+    return one | both
+
+
 def test_the_settings_in_the_docs_can_be_used() -> None:
-    head = (ROOT / "docs/channels.md").read_text().partition("\n## ")[0]
-    tables = tomllib.loads(re.findall(r"```toml\n(.*?)```", head, re.DOTALL)[0])["channels"]
-    assert tables["crm"].pop("secret_file")  # read by core.settings before a channel sees it
-    tables["crm"]["secret"] = SECRET
-    assert sorted(channels.make_all(tables)) == ["crm"]
+    tables: dict[str, dict[str, Any]] = {}
+    for block in re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL):
+        tables = deep(tables, tomllib.loads(block)["channels"])
+    for account in tables.values():
+        good = TABLES[account["kind"]].config("https://platform.example")
+        for name in [key for key in account if key.endswith("_file")]:  # read by core.settings before a channel sees it
+            account[name.removesuffix("_file")] = good[name.removesuffix("_file")]
+            del account[name]
+    assert {account["kind"] for account in tables.values()} == set(channels.kinds()) - {"web"}  # needs none
+    assert sorted(channels.make_all(tables, public_url="https://desk.example")) == sorted(tables)

@@ -40,7 +40,7 @@ CHANNELS = {
         "_judge(answer)\n            await self._http.post(self._config.callback_url"
         ", body=b'', headers={}, within=1)\n",
     ),
-    "no_request": ("enumerate(parts, start=1)", "enumerate(parts[:0], start=1)"),
+    "no_request": ("rest(message, parts)", "rest(message, parts[:0])"),
     "logs_secret": ("_judge(answer)\n", "_judge(answer); print(self._config.secret.get_secret_value())\n"),
     "logs_text": ("_judge(answer)\n", "__import__('logging').getLogger().debug(message.text)\n"),
     "repr_secret": ('f"Webhook({self.id!r})"', 'f"Webhook({self._config.secret.get_secret_value()})"'),

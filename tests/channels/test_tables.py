@@ -23,7 +23,7 @@ from pydantic import SecretStr, ValidationError
 import channels
 from channels import Channel, CutOff, Parsed, WebhookRequest
 from core.errors import BadSignature, Malformed, QiantaiError, SendError, SettingsError, WrongType
-from core.model import Inbound
+from core.model import Inbound, PartsTaken
 from tests.channels.table import INCOMING, NOW, OUTGOING, UNSIGNED, Receives, Sends, Table, problems, with_body
 from tests.channels.wire import platform
 
@@ -258,7 +258,8 @@ async def test_a_message_makes_exactly_these_requests(kind: str, case: Sends, lo
             assert len(case.message.text) > channel.capabilities.text_max
         await channel.start()
         try:
-            result, failed = await channel.send(case.message), None
+            message = replace(case.message, taken=PartsTaken())  # a case's own may be sent a second time
+            result, failed = await channel.send(message), None
         except SendError as e:
             result, failed = None, e
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import channels
 from channels import twilio
 from core.errors import SendError
-from core.model import ChannelId, Sent
+from core.model import ChannelId, PartsTaken, Sent
 from tests.channels.table import Reply, Request, reply
 from tests.channels.twilio_cases import ACCOUNT, BASIC, CREATED, LONG, SID, TOKEN, config, text
 from tests.channels.wire import platform
@@ -60,12 +62,13 @@ async def test_an_address_that_twilio_cannot_reach_is_named_beside_it() -> None:
 async def test_a_second_try_goes_on_where_the_first_one_ended_and_a_later_message_begins_anew() -> None:
     first, second = text(LONG.text[:70], "9/1"), text(LONG.text[70:], 9)
     tries = (first >> CREATED, second >> reply(429), second >> CREATED)
+    message, later = replace(LONG, taken=PartsTaken()), replace(LONG, taken=PartsTaken())
     async with platform((*tries, first >> CREATED, second >> CREATED)) as stand_in:
         channel = channels.make("test", config(stand_in.url) | {"text_max": 70})
         await channel.start()
         with pytest.raises(SendError, match="throttled"):
-            await channel.send(LONG)
-        assert await channel.send(LONG) == Sent(external_id=SID)
-        assert await channel.send(LONG) == Sent(external_id=SID)
+            await channel.send(message)
+        assert await channel.send(message) == Sent(external_id=SID)
+        assert await channel.send(later) == Sent(external_id=SID)
         await channel.close()
     assert (stand_in.mismatches, stand_in.unused) == ([], 0)

@@ -11,11 +11,12 @@ import pytest
 
 from channels import make, web
 from channels.web import BadFrame, Config, Frame, Hello, Hotline, Message, Ping, Rate, Read, Typing, Web, read_frame
-from core.errors import BadSignature, SettingsError, Unsupported
-from core.model import Author, Button, ChannelId, Inbound, MessageKind
+from core.errors import BadSignature, SettingsError
+from core.model import Attachment, Author, Button, ChannelId, Inbound, MessageKind
 from tests.channels.web_cases import TOKEN
 
 CHANNEL = Web(ChannelId("web"), Config())
+FILE = "Ab-_" * 5 + "xy"
 FAMILY = "\u202e👨‍👩‍👧 مرحبا"
 
 
@@ -35,7 +36,7 @@ FAMILY = "\u202e👨‍👩‍👧 مرحبا"
         ),
         ({"type": "msg", "cid": "2", "payload": "/help"}, Message(cid="2", payload="/help")),
         ({"type": "msg", "cid": "2", "text": "", "payload": "/help"}, Message(cid="2", payload="/help")),
-        ({"type": "msg", "cid": "4", "file_id": "u-1"}, Message(cid="4", file="u-1")),
+        ({"type": "msg", "cid": "4", "file_id": FILE}, Message(cid="4", file=FILE)),
         ({"type": "typing", "on": True}, Typing(on=True)),
         ({"type": "typing", "on": False}, Typing(on=False)),
         ({"type": "read", "seq": 7}, Read(seq=7)),
@@ -80,7 +81,8 @@ BAD: list[tuple[str, str | bytes, str, str, str]] = [
     ("blanks said", msg(text=" \n\t\u3000"), "empty", "says something", "c1"),
     ("no text and no payload", '{"type":"msg","cid":"c1"}', "empty", "says something", "c1"),
     ("text and payload", msg(payload="/x"), "bad_frame", "exactly one", "c1"),
-    ("text and file", msg(file_id="u"), "bad_frame", "exactly one", "c1"),
+    ("text and file", msg(file_id=FILE), "bad_frame", "exactly one", "c1"),
+    ("a file that is none", '{"type":"msg","cid":"c1","file_id":"../../x"}', "bad_frame", "as the upload", "c1"),
     ("blanks and payload", msg(text=" ", payload="/x"), "bad_frame", "exactly one", "c1"),
     ("text over the limit", msg(text="长" * 4001), "too_long", "at most 4000", "c1"),
     ("100 kB of text", msg(text="x" * 100_000), "too_long", "at most 4000", "c1"),
@@ -158,9 +160,11 @@ def test_what_a_visitor_says_becomes_an_inbound_message() -> None:
     assert pressed == Inbound(sender=TOKEN, external_id="c2", kind=MessageKind.PAYLOAD, payload="/help", text="帮助")
 
 
-def test_a_file_is_known_and_not_handled() -> None:
-    with pytest.raises(Unsupported):
-        CHANNEL.inbound(TOKEN, Message(cid="c1", file="u-1"))
+def test_a_file_is_named_by_its_upload() -> None:
+    file = Attachment(media_type="", url=f"upload:{FILE}")
+    sent = CHANNEL.inbound(TOKEN, Message(cid="c1", file=FILE), "en")
+    kind = MessageKind.ATTACHMENT
+    assert sent == Inbound(sender=TOKEN, external_id="c1", kind=kind, attachments=(file,), language="en")
 
 
 def test_opening_the_page_is_one_event_that_no_client_can_take() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from channels import Ack, Kept, WebhookRequest
 from core.errors import BadSignature, Malformed, NotFound, WrongType
-from core.model import Button, Inbound, MessageKind, Outbound, Sent
+from core.model import Attachment, Button, Inbound, MessageKind, Outbound, Sent
 from tests.channels.table import NOW, Receives, Sends, Table
 
 TOKEN = "Qm9vdHN0cmFwcGluZy1pcy1mdW4tZm9yLWV2ZXJ5MDE"  # as `Web.new_token` makes them
 OK = Ack(body=b'{"ok":true}', content_type="application/json")
 ASKED = {"type": "msg", "cid": "3f2b-1", "text": "怎么查自己的信用报告？"}
-FILE = {"type": "msg", "cid": "4", "file_id": "u-1"}
+FILE = {"type": "msg", "cid": "4", "file_id": "Ab-_" * 5 + "xy"}
 TYPES = {"type": "typing", "on": True}
 INBOUND = Inbound(sender=TOKEN, external_id="3f2b-1", text="怎么查自己的信用报告？")
 
@@ -49,7 +49,14 @@ RECEIVES = (
     Receives(
         label="attachment",
         request=post(FILE),
-        kept=(Kept(reason="uploads are not taken yet", raw=FILE, sender=TOKEN, external_id="4"),),
+        events=(
+            Inbound(
+                sender=TOKEN,
+                external_id="4",
+                kind=MessageKind.ATTACHMENT,
+                attachments=(Attachment(media_type="", url=f"upload:{FILE['file_id']}"),),
+            ),
+        ),
         ack=OK,
     ),
     Receives(

@@ -155,7 +155,9 @@ RECEIVES = (
         LINK,
         inbound(
             kind=MessageKind.ATTACHMENT,
-            attachments=(Attachment(media_type="text/html", url="https://a.example/n?x=1&y=2", name="公告"),),
+            attachments=(
+                Attachment(media_type="text/html", url="https://a.example/n?x=1&y=2", name="公告", link=True),
+            ),
         ),
     ),
     takes("location", xml("location", PLACE), inbound(kind=MessageKind.LOCATION, text="广州市越秀区")),

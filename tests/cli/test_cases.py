@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
+from cases import history, notices
 from cases.calendar import BEIJING
 from cases.numbers import case_no
 from door.cli.app import app
@@ -85,6 +88,22 @@ def test_a_case_is_opened_found_shown_masked_and_worked_on(desk: Desk, tmp_path:
     assert told["person"]["phone"] == PHONE
     assert PHONE in told["told"]["summary"]
     assert [each["act"] for each in told["events"]] == ["open", "accept"]
+
+
+def test_a_case_shows_what_its_consumer_was_told_and_what_they_said(desk: Desk, tmp_path: Path) -> None:
+    number, now = new(desk, tmp_path)["case_no"], datetime.now(UTC)
+    engine = create_engine(desk.site.settings.ledger_url)
+    with engine.begin() as conn:
+        case = history.load(conn, number)
+        history.record(conn, case, "rate", {}, actor="consumer", now=now, changes={"rating": "solved"})
+        sent = "news:1.2:talk:0"
+        notices.begin(conn, case.id, since=0, n=2, act="accept", locale="zh", cause=sent, next_at=now, now=now)
+    engine.dispose()
+    shown = desk.run("cases", "show", number).stdout
+    assert "Rated:        solved" in shown
+    assert re.search(r"2 +accept +.* +talk +open", shown)
+    [whole] = rows(desk.run("cases", "show", number, "--json"))
+    assert [one["act"] for one in whole["told_to_consumer"]] == ["accept"]
 
 
 def test_what_is_due_is_listed_and_warned_of_once(desk: Desk, tmp_path: Path) -> None:

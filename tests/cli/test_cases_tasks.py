@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -130,3 +131,22 @@ def test_what_cannot_be_done_is_told_with_what_to_do(desk: Desk) -> None:
         assert (done.returncode, done.stdout) == (code, ""), (words, done.stderr)
         assert sentence in done.stderr, (words, done.stderr)
     assert "version 1" in desk.run("cases", "act", FIRST).stdout, "nothing of it was done"
+
+
+def test_a_link_for_the_identity_number_is_shown_once_and_replaces_the_one_before(desk: Desk, tmp_path: Path) -> None:
+    number = new(desk, tmp_path)["case_no"]
+    [told] = rows(desk.run("cases", "id-link", number, "--json"))
+    assert told["case_no"] == number
+    again = desk.run("cases", "id-link", number)
+    address = again.stdout.splitlines()[0]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/id/[a-z2-7]{32}", address)
+    assert address != told["link"]
+    assert "it is not shown again" in again.stdout
+    with closing(sqlite3.connect(desk.site.settings.data / "qiantai.db")) as ledger:
+        kept = str(ledger.execute("SELECT * FROM id_link").fetchall())
+        assert ledger.execute("SELECT count(*) FROM audit WHERE act = 'cases.id_link'").fetchone() == (2,)
+    assert (kept.count("("), address[-32:] in kept) == (1, False)
+    desk.run("cases", "act", number, "withdraw")
+    ended = desk.run("cases", "id-link", number)
+    assert (ended.returncode, "takes no number" in ended.stderr) == (Exit.FOUND, True)
+    assert desk.run("cases", "id-link", "Q2026-9999999-9").returncode == Exit.USAGE

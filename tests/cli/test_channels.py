@@ -13,7 +13,8 @@ from channels import kinds
 from core.errors import SettingsError
 from door.cli.app import app
 from door.cli.exits import Exit, Failure
-from tests.channels import aliyun_sms_cases, twilio_cases
+from tests.channels import aliyun_sms_cases, twilio_cases, wechat_cases
+from tests.channels.test_tables import TABLES
 
 CLOSED = "http://127.0.0.1:9"  # nobody listens there
 HOOK = {"kind": "webhook", "secret": "a secret of sixteen", "callback_url": f"{CLOSED}/callback"}
@@ -114,6 +115,81 @@ def test_a_check_says_who_does_not_answer_and_what_our_address_lacks(monkeypatch
     assert "api_url: Twilio does not answer" in found["tw"]
     assert "api_url: 127.0.0.1 port 9 cannot be reached" in found["ali"]
     assert "set QIANTAI_PUBLIC_BASE_URL" in found["ali"]
+
+
+# Of every kind: settings that differ from good ones, and what the check says of them.
+WRONG: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "aliyun_sms": (
+        {"secret": "short", "template_code": "123456", "params": {"a b": "{text}"}, "allow": "everywhere"},
+        {
+            "secret": "16 to 128 of A-Z a-z 0-9 _ -",
+            "template_code": "SMS_",
+            "params": "a parameter's name is letters, digits and _",
+            "allow": "addresses and networks with commas between",
+        },
+    ),
+    "kannel": (
+        {"secret": "with a blank in it", "number": "", "send_url": "kannel", "password": "pä"},
+        {
+            "secret": "16 to 128 of A-Z a-z 0-9 _ -",
+            "number": "a number such as 10690001",
+            "send_url": "not an address of the form https://host/path",
+            "password": "1 to 64 visible ASCII characters",
+        },
+    ),
+    "rasa_webchat": ({"origins": ["https://Bank.example/"]}, {"origins": "https://host or https://host:port"}),
+    "telegram": (
+        {"token": "110201543", "mode": "push", "api_url": "http://api.example"},
+        {"token": "as @BotFather gives it", "mode": "'webhook' or 'polling'", "api_url": "use https"},
+    ),
+    "tencent_sms": (
+        {"sdk_app_id": "abc", "params": ["{txt}"], "link": 7},
+        {"sdk_app_id": "[0-9]", "params": "a parameter carries {text}, {link} or a fixed text", "link": "string"},
+    ),
+    "twilio": (
+        {"account_sid": "SK1", "api_url": "https://me:you@api.example"},
+        {"account_sid": "AC and 32 of 0-9 a-f", "api_url": "no name and password in an address"},
+    ),
+    "web": ({"max_text": 0, "max_txt": 9}, {"max_text": "greater than or equal to 1", "max_txt": "unknown key, did"}),
+    "webhook": ({"callback_url": "http://crm.example/x"}, {"callback_url": "use https"}),
+    "wechat": (
+        {"app_id": "gh_1", "token": "a b", "mode": "secret", "aes_key": "short", "app_secret": ""},
+        {
+            "app_id": "wx and 16 of 0-9 a-f",
+            "token": "3 to 32 letters and digits",
+            "mode": "'plain', 'compatible' or 'encrypted'",
+            "aes_key": "43 letters and digits",
+            "app_secret": 'needed unless answer is "passive"',
+        },
+    ),
+}
+
+
+def test_wrong_settings_of_every_kind_are_named_each_with_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sorted(WRONG) == list(kinds())
+    accounts = {kind.replace("_", "-"): TABLES[kind].config(CLOSED) | wrong for kind, (wrong, _) in WRONG.items()}
+    ended, said, _ = run(monkeypatch, "check", "--json", channels=accounts)
+    assert ended == Exit.FOUND
+    found = {id: one["problems"] for id, one in json.loads(said).items()}
+    for kind, (_, right) in WRONG.items():
+        problems = dict(problem.partition(": ")[::2] for problem in found[kind.replace("_", "-")])
+        assert problems.keys() == right.keys(), kind
+        assert all(words in problems[key] for key, words in right.items()), problems
+
+
+def test_a_check_says_what_wechat_needs_of_our_address_and_of_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = wechat_cases.config(CLOSED) | {"answer": "passive", "mode": "plain"}
+    ended, said, _ = run(
+        monkeypatch, "check", "wx", channels={"wx": account}, QIANTAI_PUBLIC_BASE_URL="https://desk.example:8443"
+    )
+    assert ended == Exit.FOUND
+    assert "the platform calls port 80 or 443 only, not 8443" in said
+    assert 'mode "plain": the signature does not cover what a message says' in said
+    account |= {"mode": "encrypted"}
+    here = {"QIANTAI_PUBLIC_BASE_URL": "http://desk.example"}  # WeChat calls http as well
+    assert run(monkeypatch, "check", "wx", channels={"wx": account}, **here)[:2] == (Exit.DONE, "wx: ready\n")
+    account |= {"answer": "service"}
+    assert "the platform gives no token (server_down" in run(monkeypatch, "check", channels={"wx": account}, **here)[1]
 
 
 def test_a_page_that_is_not_encrypted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

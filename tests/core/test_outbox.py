@@ -287,3 +287,34 @@ async def test_a_list_is_open_until_the_contact_speaks_again(
     await Inbox(store, vault).accept(channel=HOOK, kind="webhook", inbound=inbound, now=clock())  # seq 3
     assert await offered(before=4) == []
     assert await offered(before=3) == ["/ok"]
+
+
+@pytest.mark.parametrize("state", [*DeliveryState])
+@pytest.mark.parametrize("as_notice", [False, True])
+async def test_nobody_chooses_from_a_list_that_they_have_not_seen_as_it_was_written(
+    store: Store, accepted: Accepted, clock: Clock, state: DeliveryState, *, as_notice: bool
+) -> None:
+    await put(store, accepted, clock, "选一个")
+    became = {"state": state.value, "as_notice": as_notice}
+    await store.write(lambda conn: conn.execute(update(outbox_table).values(became)))
+    found = await store.read(lambda conn: turns.open_list(conn, accepted.conversation, before=3))
+    seen = state in (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ) and not as_notice
+    assert [button.payload for button in found] == (["/ok"] if seen else [])
+
+
+async def test_what_waits_is_taken_back_but_not_from_under_a_sender(
+    store: Store, accepted: Accepted, clock: Clock
+) -> None:
+    await put(store, accepted, clock, "选一个")
+
+    async def taken_back() -> DeliveryState | None:
+        return await store.write(lambda conn: outbox.withhold(conn, "turn:1:0", why="gone", now=clock()))
+
+    held = await claim(store, accepted, clock)
+    assert await taken_back() is None
+    assert held is not None
+    again = Outcome(state=DeliveryState.READY, error="busy", next_try_at=clock())
+    await store.write(lambda conn: outbox.settle(conn, held, again, clock(), seconds=10.0, more=False))
+    assert await taken_back() is DeliveryState.WITHHELD
+    assert await taken_back() is None
+    assert await claim(store, accepted, clock) is None

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+FILE_MAX = 20 * 1024 * 1024  # bytes of a file that the Bot API gives to bots
 ME = {
     "id": 110201543,
     "is_bot": True,
@@ -44,6 +45,7 @@ class BotApi:
     waiting: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])  # updates that nobody confirmed
     confirmed: int = 0  # the offset that was asked for last
     refuse: Callable[[dict[str, str]], Refused | None] = lambda fields: None  # of sendMessage
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])  # by their id
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def sent(self) -> list[str]:
@@ -104,6 +106,20 @@ class BotApi:
             raise Refused(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
         return True
 
+    async def _getFile(self, fields: dict[str, str]) -> dict[str, Any]:
+        found = self.files.get(fields["file_id"])
+        if found is None:
+            raise Refused(400, "Bad Request: invalid file_id")
+        if len(found) > FILE_MAX:
+            raise Refused(400, "Bad Request: file is too big")
+        return {"file_id": fields["file_id"], "file_unique_id": "u", "file_path": f"photos/{fields['file_id']}.jpg"}
+
+    async def give(self, request: web.Request) -> web.Response:
+        name = request.match_info["path"].removeprefix("photos/").removesuffix(".jpg")
+        if request.match_info["token"] != TOKEN or name not in self.files:
+            return web.json_response(Refused(404, "Not Found").body, status=404)
+        return web.Response(body=self.files[name], content_type="application/octet-stream")
+
     async def _sendChatAction(self, fields: dict[str, str]) -> bool:
         return True
 
@@ -131,6 +147,7 @@ async def bot_api() -> AsyncGenerator[BotApi]:
     api = BotApi()
     app = web.Application()
     app.router.add_post("/bot{token}/{method}", api.take)
+    app.router.add_get("/file/bot{token}/{path:.*}", api.give)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

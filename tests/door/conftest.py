@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from door.app import create_door
 from door.auth import SCOPES, issue
 from door.house import House, open_house
 from door.listening import LOOPBACK, Listening, bind
+from faq.entries import china_day
+from faq.files import Files
+from faq.making import Current, Maker
 from tests.brain_server import BrainServer, brain_server
 from tests.door.stub_brain import as_told
 from tests.door.waiting import until
@@ -88,11 +91,11 @@ class Running:
         which = self.conversation(sender, channel)
         return await self.house.store.read(lambda conn: outbox.transcript(conn, which, after=after))
 
-    async def said(self, count: int, sender: str = "anna", seconds: float = 5.0) -> list[Line]:
+    async def said(self, count: int, sender: str = "anna", seconds: float = 5.0, *, channel: str = HOOK) -> list[Line]:
         """What the house has said to `sender`, once it is `count` sentences."""
 
         async def look() -> list[Line]:
-            lines = [line for line in await self.lines(sender) if line.author is not Author.CONTACT]
+            lines = [line for line in await self.lines(sender, channel) if line.author is not Author.CONTACT]
             return lines if len(lines) >= count else []
 
         return await until(look, seconds)
@@ -153,12 +156,38 @@ async def brain() -> AsyncGenerator[BrainServer]:
         stub.wake()
 
 
+_made: dict[tuple[str, date, str], Current] = {}
+
+
+def share_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Houses share the state of the same files on the same day, which never changes: most of the second in which one
+    opens is spent on making it."""
+    make = Maker.made
+
+    def shared(self: Maker, of: Files) -> Current:
+        if self.vectors is not None:
+            return make(self, of)
+        which = of.version, china_day(self.clock()), repr(self.args)
+        if which not in _made:
+            _made[which] = make(self, of)
+        return _made[which]
+
+    monkeypatch.setattr(Maker, "made", shared)
+
+
 Open = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
-def open_doors(make_settings: Callable[..., Settings], platform: Platform, brain: BrainServer, tmp_path: Path) -> Open:
+def open_doors(
+    make_settings: Callable[..., Settings],
+    platform: Platform,
+    brain: BrainServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Open:
     """Opens a house with the given settings; twice in one test is a restart on the same data."""
+    share_content(monkeypatch)
 
     @asynccontextmanager
     async def start(**more: Any) -> AsyncGenerator[Running]:

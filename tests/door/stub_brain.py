@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -29,13 +30,15 @@ def as_told(turn: dict[str, Any]) -> Answer:
     return say("greeting", state={"n": (turn["state"] or {"n": 0})["n"] + 1})
 
 
-async def _process(port: int, silent: bool, deaf: bool) -> None:
+async def process(
+    port: int = 0, *, silent: bool = False, deaf: bool = False, answer: Callable[[dict[str, Any]], Answer] = as_told
+) -> None:
     """Like bot/assistant/serve.py: one line of JSON when it is ready, SIGTERM ends it."""
     house = int(os.environ.get("QIANTAI_HOUSE_PID") or os.getppid())
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with brain_server(port) as brain:
-        brain.answer = as_told
+        brain.answer = answer
         if not silent:
             said = {"ready": True, "port": int(brain.url.rpartition(":")[2]), "model": "stub"}
             print(json.dumps(said), flush=True)
@@ -52,4 +55,4 @@ if __name__ == "__main__":
     parser.add_argument("--silent", action="store_true", help="never gets ready")
     parser.add_argument("--deaf", action="store_true", help="hangs as soon as it is ready")
     options = parser.parse_args()
-    asyncio.run(_process(options.port, options.silent, options.deaf))
+    asyncio.run(process(options.port, silent=options.silent, deaf=options.deaf))

@@ -55,9 +55,10 @@ async def test_every_route_that_is_not_on_the_public_list_wants_a_token(running:
 
 
 async def test_the_public_list_is_what_the_design_says(running: Running) -> None:
-    assert PUBLIC == ("/", "/c/", "/socket/", "/widget/", "/healthz", "/readyz")
+    assert PUBLIC == ("/", "/c/", "/id/", "/socket/", "/widget/", "/healthz", "/readyz")
     opened = {path for _, path in addresses(create_app(running.house)) if is_public(path)}
-    assert opened == {"/", "/socket/web", "/widget", "/widget/", "/healthz", "/readyz"}, "and /c/, beside the framework"
+    here = {"/", "/id/1", "/socket/web", "/widget", "/widget/", "/healthz", "/readyz"}
+    assert opened == here, "and /c/, beside the framework"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])

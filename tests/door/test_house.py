@@ -52,8 +52,8 @@ async def line(process: asyncio.subprocess.Process, words: str) -> str:
 
 
 @asynccontextmanager
-async def process(settings: Settings, platform: Platform) -> AsyncGenerator[Process]:
-    hook = {"kind": "webhook", "secret": SECRET, "callback_url": platform.url}
+async def process(settings: Settings, platform: Platform, **channel: Any) -> AsyncGenerator[Process]:
+    hook = {"kind": "webhook", "secret": SECRET, "callback_url": platform.url, **channel}
     told = {
         "QIANTAI_DATA": str(settings.data),
         "QIANTAI_PORT": "0",

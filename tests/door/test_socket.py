@@ -346,7 +346,8 @@ NAMED = [
     ("a payload that is none", {"payload": "restart"}, "bad_payload"),
     ("text and payload", {"text": "a", "payload": "/b"}, "bad_frame"),
     ("a field too many", {"text": "a", "admin": True}, "bad_frame"),
-    ("a file", {"file_id": "f1"}, "unsupported"),
+    ("a file that nobody uploaded", {"file_id": "A" * 22}, "not_found"),
+    ("a file that is none", {"file_id": "f1"}, "bad_frame"),
 ]
 
 

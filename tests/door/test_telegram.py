@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from channels import telegram
 from channels.telegram import SECRET_HEADER
 from core import outbox, retry
 from core.errors import LedgerBusy, SendError
-from core.model import Author, Button, ChannelId, MessageKind, Outbound, Rendered
-from core.tables import address, unsupported
+from core.model import Attachment, Author, Button, ChannelId, MessageKind, Outbound, Rendered
+from core.tables import address, file, unsupported
 from core.tables import outbox as outbox_table
 from door.reception import Reception
 from tests.brain_server import BrainServer
@@ -84,7 +85,8 @@ async def test_telegram_is_told_where_to_call_and_its_messages_are_answered(open
     async with open_doors(**settings(api), public_base_url=PUBLIC) as house:
         await until(lambda: api.webhook["url"])
         assert api.webhook["url"] == "https://desk.example/c/bot/in"
-        assert "edited_message" in api.webhook["allowed_updates"]
+        wanted = ["message", "edited_message", "callback_query", "my_chat_member"]
+        assert api.webhook["allowed_updates"] == wanted
         typing = {"method": "sendChatAction", "chat_id": str(ANNA), "action": "typing"}
         assert await deliver(house, api.secret, message(1, "你好")) == (200, typing)
         await until(api.sent)
@@ -147,6 +149,41 @@ async def test_a_limit_is_waited_out_and_who_blocks_the_bot_gets_nothing_any_mor
         assert await states(house) == ["sent", "failed"]
 
 
+async def test_a_chats_limit_is_waited_out_to_the_second_in_nobodys_way(open_doors: Open, api: BotApi) -> None:
+    async with open_doors(**settings(api), public_base_url=PUBLIC) as house:
+        secret = await until(lambda: api.secret)
+        limited = {str(ANNA)}
+
+        def refuse(fields: dict[str, str]) -> Refused | None:
+            wait = "Too Many Requests: retry after 45"
+            return Refused(429, wait, retry_after=45) if fields["chat_id"] in limited else None
+
+        async def resting() -> list[tuple[str, datetime]]:
+            which = select(outbox_table.c.error, outbox_table.c.next_try_at).where(outbox_table.c.attempts > 0)
+            return await house.house.store.read(lambda conn: [tuple(row) for row in conn.execute(which)])  # type: ignore[misc]
+
+        api.refuse = refuse
+        began = house.house.clock()
+        await deliver(house, secret, message(1, "你好"))
+        found: list[tuple[str, datetime]] = await until(resting)
+        [(why, again)] = found
+        assert why.startswith("recipient_limit")
+        assert 45 <= (again - began).total_seconds() < 55
+        other = message(2, "我也想问")
+        other["message"]["chat"]["id"] = ANNA + 1
+        await deliver(house, secret, other)
+        await until(api.sent)
+        limited.add(str(ANNA + 2))
+        other["message"]["chat"]["id"] = ANNA + 2
+        await deliver(house, secret, other)
+
+        async def two() -> bool:
+            return len(await resting()) == 2
+
+        await until(two)
+        assert sorted(why.partition(":")[0] for why, _ in await resting()) == ["recipient_limit", "throttled"]
+
+
 async def test_a_long_answer_comes_in_parts_and_a_second_try_goes_on_where_it_ended(api: BotApi) -> None:
     channel = channels.make(BOT, settings(api)["channels"][BOT])
     calls = 0
@@ -160,7 +197,7 @@ async def test_a_long_answer_comes_in_parts_and_a_second_try_goes_on_where_it_en
     text = "😀" * 5000  # 10,000 units
     out = Outbound(id=1, address=str(ANNA), text=text)
     await channel.start()
-    with pytest.raises(SendError, match="throttled"):
+    with pytest.raises(SendError, match="recipient_limit"):
         await channel.send(out)
     await channel.send(out)
     await channel.close()
@@ -222,7 +259,7 @@ async def test_a_message_longer_than_the_house_takes_is_taken_once_answered_and_
             assert (await deliver(house, secret, message(1, "长" * 100 + "13912345678")))[0] == 200
         await until(api.sent)
         own, _ = await house.lines(str(ANNA), BOT)
-        assert (own.author, own.kind, own.text) == (Author.CONTACT, MessageKind.ATTACHMENT, "")
+        assert (own.author, own.kind, own.text) == (Author.CONTACT, MessageKind.TOO_LONG, "长" * 100)
         [(reason, raw)] = await house.house.store.read(
             lambda conn: conn.execute(select(unsupported.c.reason, unsupported.c.raw)).all()
         )
@@ -260,7 +297,25 @@ async def test_the_check_says_in_words_what_is_wrong(api: BotApi) -> None:
     assert await checked(api, public="") == ["the house has no public address: set QIANTAI_PUBLIC_BASE_URL"]
     other = "1" + TOKEN[1:-1] + "x"
     assert await checked(api, token=other) == ["token: Telegram does not know this bot"]
-    assert (await checked(BotApi(url="http://127.0.0.1:9")))[0].startswith("api_url: server_down: no connection")
+    away = await checked(BotApi(url="http://127.0.0.1:9"), public="")
+    assert away[0].startswith("api_url: Telegram does not answer (server_down: no connection")
+    assert away[1:] == ["the house has no public address: set QIANTAI_PUBLIC_BASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("public", "says"),
+    [
+        ("http://desk.example:443", "the platform calls https only: put a reverse proxy with a certificate before"),
+        ("https://desk.example:8080", "the platform calls port 80 or 88 or 443 or 8443 only, not 8080"),
+        ("https://192.168.1.5", "192.168.1.5 can be reached from this machine or a private network only"),
+    ],
+)
+async def test_the_check_says_what_telegram_needs_of_our_address_unless_we_fetch(
+    api: BotApi, monkeypatch: pytest.MonkeyPatch, public: str, says: str
+) -> None:
+    monkeypatch.setattr(telegram.Config.model_fields["api_url"], "default", api.url)  # as if it were Telegram's own
+    assert [problem.startswith(says) for problem in await checked(api, public=public)] == [True]
+    assert await checked(api, public=public, mode="polling") == []
 
 
 def test_every_sample_is_taken(api: BotApi) -> None:
@@ -274,3 +329,48 @@ def test_every_sample_is_taken(api: BotApi) -> None:
         "unsubscribe": "Stopped",
         "follow": "Inbound",
     }
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def photo(number: int, file_id: str, size: int = 1200) -> dict[str, Any]:
+    sizes = [{"file_id": file_id, "file_unique_id": "u", "width": 90, "height": 90, "file_size": size}]
+    bare = {name: value for name, value in content("").items() if name != "text"}
+    return {"update_id": number, "message": {**bare, "photo": sizes}}
+
+
+async def test_a_photo_is_fetched_with_the_token_and_one_that_is_too_big_is_told(open_doors: Open, api: BotApi) -> None:
+    api.files |= {"pic": b"\xff\xd8\xff\xe0" + b"a receipt" * 20, "huge": b"\xff\xd8\xff\xe0" + bytes(2000)}
+    async with open_doors(**settings(api), attachment_bytes=1500, public_base_url=PUBLIC) as house:
+        secret = await until(lambda: api.secret)
+
+        async def states() -> list[tuple[str, str]]:
+            rows = await house.house.store.read(lambda conn: conn.execute(select(file).order_by(file.c.id)).all())
+            return [(row.state, row.media_type) for row in rows]
+
+        await deliver(house, secret, photo(1, "pic"))
+        await deliver(house, secret, photo(2, "huge"))
+        await deliver(house, secret, photo(3, "claimed", size=5_000_000_000))
+
+        async def ended() -> bool:
+            found = await states()
+            return [state for state, _ in found] == ["kept", "lost", "lost"]
+
+        await until(ended)
+        assert (await states())[0] == ("kept", "image/jpeg")
+        assert "claimed" not in [fields.get("file_id") for method, fields in api.calls if method == "getFile"]
+        await until(lambda: sum("太大" in text for text in api.sent()) == 2)
+
+
+async def test_only_the_bots_own_files_are_fetched(api: BotApi) -> None:
+    config = settings(api)["channels"][BOT]
+    channel: Any = channels.make(BOT, config)
+    api.files["pic"] = b"\xff\xd8\xff\xe0"
+    await channel.start()
+    assert await channel.fetch(Attachment(media_type="image/jpeg", url="telegram:pic"), 1000) == api.files["pic"]
+    for url in ("telegram:gone", f"{api.url}/file/bot{TOKEN}/photos/pic.jpg", "https://files.example/pic.jpg"):
+        with pytest.raises(SendError) as caught:
+            await channel.fetch(Attachment(media_type="image/jpeg", url=url), 1000)
+        assert TOKEN not in str(caught.value)
+    await channel.close()

@@ -15,7 +15,7 @@ from bot.casework import Casework
 from bot.tongues import Spoken
 from core import effects, turns
 from core.inbox import Inbox
-from core.model import ChannelId, ConversationId, Inbound, Rendered
+from core.model import Capabilities, ChannelId, ConversationId, Inbound, Rendered
 from core.store import Store, migrate
 from core.tables import conversation, inbox, left_message, outbox
 from core.turns import FREE
@@ -56,7 +56,9 @@ async def answered(store: Store, vault: Vault, clock: Clock, number: int) -> Con
     casework = Casework(vault=vault, render=lambda say: Rendered(text=say.key), language="zh")
 
     def op(conn: Connection) -> None:
-        apply(conn, held, held.turns[0], plan, casework=casework, live=True, until=FREE, now=clock())
+        apply(
+            conn, held, held.turns[0], plan, casework=casework, carries=Capabilities(live=True), until=FREE, now=clock()
+        )
 
     await store.write(op)
     return where

@@ -32,6 +32,8 @@ ANSWER_MOST = 15.0  # seconds
 class RealHouse:
     """One house process on its own ledger; may be killed and started again on the same one."""
 
+    program: tuple[str, ...] = ("door.cli", "up")  # a module and its arguments
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.data = folder / "data"
         self.log = folder / "house.log"
@@ -49,19 +51,22 @@ class RealHouse:
         """Seconds until it was ready, brain included."""
         if ENCODED.is_dir() and not self.data.exists():
             shutil.copytree(ENCODED, self.data / ENCODED.name)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("QIANTAI_")}
         started = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "door.cli", "up"],
+                [sys.executable, "-m", *self.program],
                 cwd=ROOT,
-                env=clean | self._settings,
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         self.wait_ready()
         return time.monotonic() - started
+
+    def environment(self) -> dict[str, str]:
+        """What its commands are to be run with."""
+        return {k: v for k, v in os.environ.items() if not k.startswith("QIANTAI_")} | self._settings
 
     def wait_ready(self) -> None:
         self.wait(lambda: self.status("/readyz") == 200, READY_MOST)

@@ -1,4 +1,4 @@
-"""What must not end with the assistant: danger, fraud, a complaint, a person; and the menu by its numbers."""
+"""What must not end with the assistant: danger, fraud, a person; and the menu by its numbers."""
 
 from __future__ import annotations
 
@@ -51,23 +51,6 @@ async def test_in_an_emergency_help_is_named_and_people_are_told(
     assert all(one in answer["text"] for one in ("110", "120", number))
     assert waiting(house, conversation) == [("emergency", "asked")]
     assert alarms(house, conversation) == ["emergency"]
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "cancel"),
-    [("zh", "我要投诉你们银行乱收费", "取消"), ("en", "I want to file a complaint against my bank", "cancel")],
-)
-async def test_a_complaint_says_how_it_works_and_waits_until_it_is_cancelled(
-    house: RealHouse, language: str, text: str, cancel: str
-) -> None:
-    async with page(house, language) as visitor:
-        answer = await visitor.say(text)
-        conversation = visitor.welcome["conversation"]
-        assert "12363" in answer["text"]
-        await visitor.hears("请写下" if language == "zh" else "Please write")
-        assert waiting(house, conversation) == [("complaint", "asked")]
-        await visitor.say(cancel)
-    assert waiting(house, conversation) == [("complaint", "cancelled")]
 
 
 @pytest.mark.parametrize(("language", "ask"), [("zh", "菜单"), ("en", "menu")])

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from channels import wechat
 from core import outbox
-from core.model import Author, ConversationId, Rendered
+from core.model import Author, ConversationId, Rendered, Say
 from core.tables import alarm, inbox, message
 from core.tables import outbox as rows
 from door import holding
@@ -64,6 +64,11 @@ class Desk:
 
         return await until(look)
 
+    def words(self, key: str) -> str:
+        """How a sentence of ours begins in Chinese."""
+        say = Say(key=key, args=dict.fromkeys(("case_no", "code", "by"), "…"))
+        return self.running.house.library.current.renderer.render(say, "zh").text[:8]
+
     async def alarms(self) -> dict[str, str]:
         query = select(alarm.c.kind, alarm.c.detail)
         return await self.running.house.store.read(lambda conn: {row.kind: row.detail for row in conn.execute(query)})
@@ -78,12 +83,25 @@ class Desk:
         self.running.house.live.sends.add(which)
 
 
+def settings(there: WeChat, **more: Any) -> dict[str, Any]:
+    """Those of a channel for the account that `there` has."""
+    key = {
+        "app_id": there.key.app_id,
+        "token": there.key.token,
+        "aes_key": there.key.aes_key,
+        "app_secret": there.secret,
+    }
+    return {"kind": "wechat", "api_url": there.url, "mode": there.mode, **key, **more}
+
+
 Account = Callable[..., AbstractAsyncContextManager[Desk]]
 
 
 @pytest.fixture
 def account(open_doors: Open, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Opens a house with one account; keys given are those of its settings."""
+    """Opens a house with one account; keys given are those of its settings.
+
+    `there`: the platform of a house that is open already, to which this one is added; `own`: settings of the house."""
     for name in ("REPLY_WITHIN", "LAST_AFTER"):
         monkeypatch.setattr(wechat, name, getattr(wechat, name) * PACE)
     for name in ("PARKING", "IN_TIME", "AGAIN_AFTER"):
@@ -91,20 +109,16 @@ def account(open_doors: Open, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr(holding, "LOOK_EVERY", 0.02)
 
     @asynccontextmanager
-    async def start(mode: str = "encrypted", **more: Any) -> AsyncIterator[Desk]:
+    async def start(
+        mode: str = "encrypted", *, there: WeChat | None = None, own: dict[str, Any] | None = None, **more: Any
+    ) -> AsyncIterator[Desk]:
         async with AsyncExitStack() as stack:
-            there = await stack.enter_async_context(serving(WeChat(key=KEY, secret=SECRET, mode=mode, pace=PACE)))
-            settings = {
-                "kind": "wechat",
-                "app_id": KEY.app_id,
-                "token": KEY.token,
-                "aes_key": KEY.aes_key,
-                "app_secret": SECRET,
-                "api_url": there.url,
-                "mode": mode,
-            }
-            running = await stack.enter_async_context(open_doors(channels={"web": {}, ACCOUNT: settings | more}))
+            if there is None:
+                there = await stack.enter_async_context(serving(WeChat(key=KEY, secret=SECRET, mode=mode, pace=PACE)))
+            channels = {"web": {}, ACCOUNT: settings(there, **more)}
+            running = await stack.enter_async_context(open_doors(channels=channels, **(own or {})))
             there.house = f"{running.url}/c/{ACCOUNT}/in"
+            there.behind.append(there.house)
             yield Desk(running, there)
 
     return start

@@ -14,7 +14,11 @@ that is said; `doc`: the platform's own pages, `community`: answers in its devel
 | 45015 outside that time or after 取消关注, 45047 above the number | _allows | doc |
 | 45002 for a text of more than 2048 bytes | send | community |
 | 40200 for msgmenu of an account without it | send | community |
+| gives a file by its media_id, of a video its address in JSON, 40007 for one that it does not keep | media | doc |
 | a choice of a msgmenu comes back as a text with bizmsgmenuid | choose | doc |
+| template messages go out at any time, to followers alone: 43004 | notice | doc |
+| 40037 for a template that is not the account's, 47003 for a value longer than its field takes | notice | doc |
+| names each template message by a number, and says later what became of it, by event | notice, finished | doc |
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ HANGS_UP = 5.0  # seconds
 DELIVERIES = 3
 TEXT_MAX = 2048  # bytes
 OUT_OF_ORDER = "该公众号提供的服务出现故障，请稍后再试"
+LONGEST = {"thing": 20, "character_string": 32, "phrase": 5, "name": 10, "const": 20}  # characters of a field
 WINDOWS = {"message": (5, 48 * 3600.0), "event": (3, 60.0)}  # answers, seconds
 
 
@@ -47,6 +52,7 @@ class Follower:
 
     shown: list[str] = field(default_factory=list[str])
     menus: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    notices: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     typing: int = 0
     follows: bool = True
     opened: list[list[Any]] = field(default_factory=list[list[Any]])  # [time, answers left, seconds]
@@ -61,14 +67,18 @@ class WeChat:
     mode: str = "encrypted"
     pace: float = 1.0
     house: str = ""  # the address in the server settings
+    behind: list[str] = field(default_factory=list[str])  # several houses behind it: deliveries go round
     url: str = ""
     menus_allowed: bool = True
+    templates: set[str] = field(default_factory=set[str])  # ids of the account's own
     clock: float = field(default_factory=time.time)  # of quotas
     tokens: list[str] = field(default_factory=list[str])  # every one ever made
     valid: str = ""
     fetches: int = 0
     faults: list[int | web.Response] = field(default_factory=list[int | web.Response])  # of the next sends
+    media_faults: list[int | web.Response] = field(default_factory=list[int | web.Response])  # of the next files
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict[str, tuple[bytes, str]])
+    video: bytes = b"\0\0\0\x18ftypmp42"  # what is behind the address of a video
     followers: dict[str, Follower] = field(default_factory=dict[str, Follower])
     attempts: int = 0
     account_menu: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -118,9 +128,10 @@ class WeChat:
     async def post(self, http: aiohttp.ClientSession, xml: str) -> tuple[int, str]:
         """One delivery, whatever comes back; TimeoutError when the platform hangs up."""
         query, body = self.request(xml)
+        where = self.behind[self.attempts % len(self.behind)] if self.behind else self.house
         self.attempts += 1
         limit = aiohttp.ClientTimeout(total=HANGS_UP * self.pace)
-        async with http.post(self.house, params=query, data=body, timeout=limit) as response:
+        async with http.post(where, params=query, data=body, timeout=limit) as response:
             return response.status, await response.text()
 
     async def deliver(self, http: aiohttp.ClientSession, xml: str) -> str:
@@ -170,7 +181,7 @@ class WeChat:
 
     async def send(self, request: web.Request) -> web.Response:
         raw = await request.read()
-        if (answer := self._take(request)) is not None:
+        if (answer := self._take(request, self.faults)) is not None:
             return answer
         said: dict[str, Any] = json.loads(raw)
         text = said["text"]["content"] if said["msgtype"] == "text" else said["msgmenu"]["head_content"]
@@ -186,24 +197,51 @@ class WeChat:
             who.menus.append(said["msgmenu"])
         return _error(0)
 
+    async def notice(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        if (answer := self._take(request, self.faults)) is not None:
+            return answer
+        said: dict[str, Any] = json.loads(raw)
+        if said["template_id"] not in self.templates:
+            return _error(40037)
+        who = self.follower(said["touser"])
+        if not who.follows:
+            return _error(43004)
+        values = {name: one["value"] for name, one in said["data"].items()}
+        if any(len(value) > LONGEST.get(name.rstrip("0123456789"), 200) for name, value in values.items()):
+            return _error(47003)
+        who.notices.append(values)
+        return web.json_response({"errcode": 0, "errmsg": "ok", "msgid": 200228000 + len(who.notices)})
+
+    def finished(self, status: str = "success", who: str = "anna") -> str:
+        """The event that says what became of the follower's last notice."""
+        number = 200228000 + len(self.follower(who).notices)
+        fields = f"<Event>TEMPLATESENDJOBFINISH</Event><MsgID>{number}</MsgID><Status>{status}</Status>"
+        return self._xml("event", fields, who)
+
     async def typing(self, request: web.Request) -> web.Response:
         self.follower((await request.json())["touser"]).typing += 1
         return _error(0)
 
     async def media(self, request: web.Request) -> web.Response:
+        if (refused := self._take(request, self.media_faults)) is not None:
+            return refused
         found = self.files.get(request.query["media_id"])
         if found is None:
             return _error(40007)
         return web.Response(body=found[0], content_type=found[1])
 
+    async def clip(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.video)
+
     async def menu(self, request: web.Request) -> web.Response:
         self.account_menu = await request.json()
         return _error(0)
 
-    def _take(self, request: web.Request) -> web.Response | None:
+    def _take(self, request: web.Request, faults: list[int | web.Response]) -> web.Response | None:
         """What stands in the way of a call: a fault that the test wants, or the token."""
-        if self.faults:
-            fault = self.faults.pop(0)
+        if faults:
+            fault = faults.pop(0)
             return _error(fault) if isinstance(fault, int) else fault
         token = request.query.get("access_token", "")
         if not self.valid or token != self.valid:
@@ -234,7 +272,9 @@ async def serving(platform: WeChat) -> AsyncIterator[WeChat]:
             web.post("/cgi-bin/stable_token", platform.stable_token),
             web.post("/cgi-bin/message/custom/send", platform.send),
             web.post("/cgi-bin/message/custom/typing", platform.typing),
+            web.post("/cgi-bin/message/template/send", platform.notice),
             web.get("/cgi-bin/media/get", platform.media),
+            web.get("/video", platform.clip),
             web.post("/cgi-bin/menu/create", platform.menu),
         ]
     )

@@ -5,17 +5,22 @@ A second of the platform takes a tenth of one here, and so do the house's times 
 from __future__ import annotations
 
 import asyncio
+import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from channels import Channel
+from channels import Channel, wechat
 from core.model import Outbound
 from core.outbox import SendLease
 from core.tables import address, outbox
 from door import holding, sender
+from door.answers import send_plain
 from tests.brain_server import say
 from tests.door.waiting import until
 from tests.wechat.conftest import PACE, Account, Desk
@@ -86,13 +91,50 @@ async def test_an_answer_that_a_house_died_over_is_unknown_and_never_written_aga
     assert "send_unknown" in await passive.alarms()
 
 
+@pytest.fixture
+def first_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer takes longer on its way than the platform waits."""
+    ways = [5 * PACE]
+
+    async def late(*answer: Any) -> None:
+        await send_plain(*answer)
+        await asyncio.sleep(ways.pop() if ways else 0)
+
+    monkeypatch.setattr(holding, "send_plain", late)
+
+
+@pytest.mark.usefixtures("first_is_late")
+async def test_an_answer_that_was_written_too_late_is_written_again_to_the_next_delivery(passive: Desk) -> None:
+    delivery = partial(_answer, passive, passive.platform.text("你好"))
+    first: str = await until(delivery)
+    await until(lambda: _last(passive, "ready"))
+    assert await until(delivery) == first
+    assert await passive.ended("sent")
+    assert len(passive.running.brain.asked) == 1
+
+
+@pytest.mark.usefixtures("first_is_late")
+async def test_an_answer_that_was_written_too_late_for_the_last_delivery_is_unknown_and_people_hear_of_it(
+    passive: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wechat, "LAST_AFTER", -1.0)  # every delivery is the last
+    await until(partial(_answer, passive, passive.platform.text("你好")))
+    assert await passive.ended("unknown")
+    assert "written too late" in (await passive.alarms())["send_unknown"]
+
+
 async def test_an_answer_that_nobody_came_back_for_ends_visibly(passive: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "PASSIVE_FOR", timedelta(0))
     passive.running.brain.hang()
     with pytest.raises(TimeoutError):
         await passive.platform.post(passive.running.http, passive.platform.text("你好"))
     passive.running.brain.wake()
-    assert await passive.ended("failed")
+
+    async def given_up() -> bool:
+        passive.running.house.live.sends.add(passive.conversation())  # as the sweeper does
+        return await passive.replies() == ["failed"]
+
+    assert await until(given_up)
     assert "undeliverable" in (await passive.alarms())["send_failed"]
 
 
@@ -135,6 +177,17 @@ async def test_choices_are_numbered_and_a_number_is_a_choice(passive: Desk) -> N
     assert passive.running.brain.asked[-1]["payload"].startswith("/")
 
 
+async def test_what_the_house_says_of_a_case_and_what_the_brain_says_are_one_answer(passive: Desk) -> None:
+    effect = {"name": "file_case", "type": "suggestion", "facts": "网点早一点开门"}
+    passive.running.brain.answer = lambda turn: say("thanks", "followed", effects=[effect])
+    answer = await passive.hears(passive.platform.text("我有个建议"))
+    filed, thanks, followed = (passive.words(key) for key in ("case.filed_other", "thanks", "followed"))
+    assert answer.index(filed) < answer.index(thanks) < answer.index(followed)
+    assert re.search(r"查询码：[2-9A-Z]{10}\n", answer)
+    assert "\n1. " in answer
+    assert await passive.ended("sent")
+
+
 async def test_a_greeting_answers_a_subscription_and_an_address_opened_is_not_answered(passive: Desk) -> None:
     assert await passive.hears(passive.platform.event("subscribe")) not in ("", OUT_OF_ORDER)
     assert await passive.hears(passive.platform.event("VIEW", "https://a.example")) == ""
@@ -153,3 +206,11 @@ async def test_a_word_that_no_reply_can_carry_ends_visibly(passive: Desk) -> Non
 
 async def _last(desk: Desk, state: str) -> bool:
     return (await desk.replies())[-1:] == [state]
+
+
+async def _answer(desk: Desk, xml: str) -> str:
+    """What one delivery of the message brings, "" for none in time."""
+    with suppress(TimeoutError):
+        _, body = await desk.platform.post(desk.running.http, xml)
+        return desk.platform.read(body)
+    return ""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,14 +14,16 @@ from sqlalchemy import select, update
 
 from channels import make
 from channels.wechat import Wechat
-from core.errors import SendError
+from core.errors import LedgerBusy, SendError
 from core.model import Attachment, Outbound
-from core.tables import inbox, unsupported
+from core.tables import inbox, message, unsupported
 from door import house
+from door.reception import Reception
 from tests.brain_server import say
+from tests.door.conftest import Open
 from tests.door.waiting import until
-from tests.wechat.conftest import KEY, SECRET, Account, Desk
-from tests.wechat.platform import WeChat, serving
+from tests.wechat.conftest import KEY, SECRET, Account, Desk, settings
+from tests.wechat.platform import OUT_OF_ORDER, WeChat, serving
 
 LINE = "您好"
 
@@ -94,6 +99,7 @@ async def test_an_event_repeated_is_one_and_two_events_of_one_second_are_two(ser
 
 
 async def test_a_voice_message_without_a_transcript_is_kept_and_answered_and_one_with_it_is_read(service: Desk) -> None:
+    service.platform.files |= dict.fromkeys(("m1", "m2"), (b"#!AMR\n", "audio/amr"))
     await service.hears(service.platform.message("voice", "<MediaId>m1</MediaId><Recognition></Recognition>"))
     await shown(service)
     await service.hears(
@@ -114,7 +120,57 @@ async def test_what_we_do_not_handle_is_acknowledged_kept_and_answered_but_an_ad
     reasons = select(unsupported.c.reason).order_by(unsupported.c.id)
     kept = await service.running.house.store.read(lambda conn: list(conn.execute(reasons).scalars()))
     assert kept == ["a message of type note", "a text without content"]
-    assert await service.turns() == [("attachment", "done")] * 2
+    assert await service.turns() == [("unreadable", "done")] * 2
+
+
+async def test_words_arrive_and_go_out_as_they_were_written(service: Desk) -> None:
+    for n, words in enumerate(("👨‍👩‍👧 𠮷野家", '<a href="https://a.example/?x=1&y=2">点我</a>', "]]> & <b>"), 1):
+        await service.hears(service.platform.text(words.replace("]]>", "]]]]><![CDATA[>")))
+        await shown(service, 2 * n - 1)
+        assert service.running.brain.asked[-1]["text"] == words
+        await service.say(words, cause=f"person-{n}")
+        assert (await shown(service, 2 * n))[-1] == words
+
+
+async def test_a_picture_a_place_and_a_page_are_kept_and_answered(service: Desk) -> None:
+    place = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Label>广州市越秀区</Label>"
+    page = "<Title>公告</Title><Url><![CDATA[https://a.example/n?x=1&y=2]]></Url>"
+    for kind, more in (("image", "<MediaId>m-1</MediaId>"), ("location", place), ("link", page)):
+        assert await service.hears(service.platform.message(kind, more)) == ""
+    await shown(service, 3)
+    assert await service.turns() == [(kind, "done") for kind in ("attachment", "location", "attachment")]
+    urls = select(message.c.attachments).where(message.c.author == "contact").order_by(message.c.seq)
+    picture, _, link = await service.running.house.store.read(lambda conn: list(conn.execute(urls).scalars()))
+    assert picture[0]["url"] == f"{service.platform.url}/cgi-bin/media/get?media_id=m-1"
+    assert link[0]["url"] == "https://a.example/n?x=1&y=2"
+
+
+async def test_100_kb_of_text_are_acknowledged_and_answered_so(service: Desk) -> None:
+    assert await service.hears(service.platform.text("长" * 34_000)) == ""
+    (told,) = await shown(service)
+    assert told.startswith(service.words("too_long"))
+    assert await service.turns() == [("too_long", "done")]
+
+
+async def test_a_house_that_cannot_write_is_brought_the_message_again_and_says_no_good_too_early(
+    service: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, left = Reception.accept, 2
+
+    async def busy(self: Reception, *args: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise LedgerBusy
+        return await accept(self, *args)
+
+    monkeypatch.setattr(Reception, "accept", busy)
+    assert await service.hears(service.platform.text("你好")) == ""
+    assert service.platform.attempts == 3
+    await shown(service)
+    left = 3
+    assert await service.hears(service.platform.text("还在吗")) == OUT_OF_ORDER  # the platform's words, after three
+    assert await service.turns() == [("text", "done")]
 
 
 async def test_a_choice_of_the_menu_comes_back_as_its_button(service: Desk) -> None:
@@ -154,15 +210,30 @@ async def test_a_long_word_comes_in_parts_of_2048_bytes_that_are_cut_between_cha
     assert all(len(part.encode()) <= 2048 and not part.startswith("\u200d") for part in parts)
 
 
-async def test_a_click_allows_three_answers_and_the_fourth_ends_visibly(service: Desk) -> None:
-    await service.hears(service.platform.event("CLICK", "信用报告"))
-    await shown(service)
-    for n in range(3):
+@pytest.mark.parametrize("allows", [5, 3], ids=["a message", "a click"])
+async def test_what_is_one_answer_too_many_ends_visibly_until_they_write_again(service: Desk, allows: int) -> None:
+    opens = service.platform.text("你好") if allows == 5 else service.platform.event("CLICK", "信用报告")
+    await service.hears(opens)
+    for n in range(allows):  # the house's own answer is the first
         await service.say(f"第{n}句", cause=f"person-{n}")
-        await until(lambda n=n: service.replies())
-    assert await service.ended("sent", "sent", "sent", "failed")
+    assert await service.ended(*["sent"] * allows, "failed")
     assert "undeliverable" in (await service.alarms())["send_failed"]
-    assert len(service.platform.follower("anna").shown) == 3
+    assert len(service.platform.follower("anna").shown) == allows
+    await service.hears(service.platform.text("还在"))
+    assert len(await shown(service, allows + 1)) == allows + 1
+
+
+async def test_the_platforms_own_count_ends_visibly_too(account: Account) -> None:
+    async with account(event_quota=100, event_seconds=3600) as desk:
+        await desk.hears(desk.platform.event("CLICK", "信用报告"))
+        for n in range(3):
+            await desk.say(f"第{n}句", cause=f"person-{n}")
+        assert await desk.ended(*["sent"] * 3, "failed")
+        assert "45047" in (await desk.alarms())["send_failed"]
+        desk.platform.clock += 61
+        await desk.say("一分钟以后", cause="person-late")
+        assert await desk.ended(*["sent"] * 3, "failed", "failed")
+        assert len(desk.platform.follower("anna").shown) == 3
 
 
 async def test_48_hours_after_a_message_nothing_is_sent_any_more(service: Desk) -> None:
@@ -225,13 +296,19 @@ async def test_who_unsubscribes_is_told_nothing_more(service: Desk) -> None:
     assert await service.ended("sent", "failed")
 
 
-async def test_two_accounts_do_not_take_each_others_deliveries(account: Account) -> None:
-    async with account() as desk:
-        other = WeChat(
-            key=KEY.__class__(app_id="wx49f0ab532d5d035a", token=KEY.token, aes_key=KEY.aes_key), secret=SECRET
-        )
-        query, body = other.request(other.text("你好"))
-        async with desk.running.http.post(desk.platform.house, params=query, data=body) as refused:
+async def test_two_accounts_of_one_house_are_apart_and_do_not_take_each_others_deliveries(open_doors: Open) -> None:
+    async with (
+        serving(WeChat(key=KEY, secret=SECRET)) as one,
+        serving(WeChat(key=replace(KEY, app_id="wx49f0ab532d5d035a"), secret="another-secret")) as two,
+        open_doors(channels={"one": settings(one), "two": settings(two)}) as running,
+    ):
+        for id, there in (("one", one), ("two", two)):
+            there.house = f"{running.url}/c/{id}/in"
+            assert await there.deliver(running.http, there.text("你好", msg_id=24001)) == ""  # the same id, from anna
+            await until(lambda there=there: there.follower("anna").shown)
+        assert [len(there.follower("anna").shown) for there in (one, two)] == [1, 1]
+        query, body = two.request(two.text("你好"))
+        async with running.http.post(one.house, params=query, data=body) as refused:
             assert refused.status == 401
 
 
@@ -240,8 +317,7 @@ async def test_two_accounts_do_not_take_each_others_deliveries(account: Account)
 
 def worker(platform: WeChat, number: int) -> Wechat:
     """The same account in another process: nothing is shared but the platform."""
-    keys = {"app_id": KEY.app_id, "token": KEY.token, "aes_key": KEY.aes_key, "app_secret": SECRET}
-    made = make(f"wx-{number}", {"kind": "wechat", "api_url": platform.url, **keys})
+    made = make(f"wx-{number}", settings(platform))
     assert isinstance(made, Wechat)
     return made
 
@@ -266,6 +342,21 @@ async def test_four_workers_whose_token_expires_in_a_burst_make_one_new_token() 
     assert platform.fetches == 4 * 3  # each process asks once
 
 
+@pytest.mark.parametrize("code", [40001, 40014, 42001])
+async def test_a_token_that_is_refused_once_is_renewed_once_and_the_message_goes_out_once(code: int) -> None:
+    async with serving(WeChat(key=KEY, secret=SECRET)) as platform:
+        platform.text("你好")
+        platform.faults.append(code)
+        alone = worker(platform, 1)
+        await alone.start()
+        try:
+            await alone.send(Outbound(id=1, address="anna", text=LINE))
+        finally:
+            await alone.close()
+    assert platform.follower("anna").shown == [LINE]
+    assert platform.fetches == 2
+
+
 async def test_a_token_that_is_refused_for_ever_costs_one_renewal() -> None:
     async with serving(WeChat(key=KEY, secret=SECRET)) as platform:
         platform.faults += [40001] * 10
@@ -286,15 +377,22 @@ async def test_a_token_that_is_refused_for_ever_costs_one_renewal() -> None:
 async def test_a_file_is_fetched_by_its_media_id_and_from_nowhere_else() -> None:
     async with serving(WeChat(key=KEY, secret=SECRET)) as platform:
         platform.files["m-1"] = (b"\xff\xd8jpeg", "image/jpeg")
-        platform.files["clip"] = (b'{"video_url":"http://169.254.169.254/"}', "text/plain")
+        platform.files["clip"] = (json.dumps({"video_url": f"{platform.url}/video"}).encode(), "text/plain")
+        platform.files["elsewhere"] = (b'{"video_url":"http://169.254.169.254/"}', "text/plain")
+        platform.files["no-video"] = (b'{"video_url":["http://a.qq.com/"]}', "application/json")
+        platform.files["long"] = (b"\xff\xd8" + b"x" * 1000, "image/jpeg")
         alone = worker(platform, 1)
         await alone.start()
         try:
             head = f"{platform.url}/cgi-bin/media/get?media_id="
-            assert await alone.download(_file(f"{head}m-1")) == (b"\xff\xd8jpeg", "image/jpeg")
-            for url in (f"{head}gone", f"{head}clip", "http://169.254.169.254/latest", f"{platform.url}/other"):
-                with pytest.raises(SendError):
-                    await alone.download(_file(url))
+            assert await alone.fetch(_file(f"{head}m-1"), 1000) == b"\xff\xd8jpeg"
+            assert await alone.fetch(_file(f"{head}clip"), 1000) == platform.video
+            nowhere = ("http://169.254.169.254/latest", f"{platform.url}/other")
+            for url in (*(f"{head}{name}" for name in ("gone", "elsewhere", "no-video", "long")), *nowhere):
+                with pytest.raises(SendError) as caught:
+                    await alone.fetch(_file(url), 1000)
+                assert not caught.value.may_retry
+                assert platform.url not in str(caught.value)
         finally:
             await alone.close()
 

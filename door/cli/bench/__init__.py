@@ -63,8 +63,9 @@ def faults(
     keep: Keep = False,
     as_json: Json = False,
 ) -> None:
-    """SIGKILL of the house and of the brain under load. Exit 1 if anything was lost, doubled or out of order."""
-    from door.cli.bench import blows
+    """SIGKILL of the house and of the brain under load, then of the house at each step of filing a complaint. Exit 1 if
+    anything was lost, doubled or out of order."""
+    from door.cli.bench import blows, filing
 
     _only_on_linux()
     if database is Database.POSTGRESQL:
@@ -73,6 +74,8 @@ def faults(
         if postgres_bin() is None:
             fail(Exit.AWAY, MISSING)
     result = asyncio.run(blows.strike(rounds, seed, database.value, keep=keep, tell=say))
+    result["filing"] = asyncio.run(filing.strike_everywhere(database.value, tell=say))
+    result["passed"] = result["passed"] and result["filing"]["passed"]
     if as_json:
         dump(result)
     else:
@@ -81,6 +84,7 @@ def faults(
         say(f"Rounds: {result['rounds']}, {result['aimed']} of them aimed; restarts (s): {result['restart_seconds']}")
         say(f"Never struck: {result['never_struck'] or 'none'}")
         say(f"Sent again after an unknown end: {result['resent_after_unknown']}; parked: {result['parked']}")
+        say(f"Filed under {result['filing']['filed']} blows; checks (all must be 0): {result['filing']['checks']}")
         _tell(result)
     _end(result)
 

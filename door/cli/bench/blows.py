@@ -139,7 +139,7 @@ async def _cut_connections(proxy: Cutter, marks: Marks, dice: random.Random, rou
 
 
 @asynccontextmanager
-async def _database(kind: Database) -> AsyncGenerator[tuple[str, str, Cutter | None]]:
+async def database_of(kind: Database) -> AsyncGenerator[tuple[str, str, Cutter | None]]:
     """The ledger's address for the house and for the judge, and the proxy between; "" for the site's own SQLite."""
     if kind == "sqlite":
         yield "", "", None
@@ -158,7 +158,7 @@ async def strike(
     """The whole run; {machine, stages, checks, report, ledger …}. `tell` hears how far it is."""
     dice = random.Random(seed)  # noqa: S311 - the same seed must give the same blows
     async with (
-        _database(database) as (through, direct, proxy),
+        database_of(database) as (through, direct, proxy),
         site(SETTINGS, database_url=through, marked=True, keep=keep) as place,
     ):
         facts = machine(place.folder)

@@ -74,8 +74,8 @@ def nlu(examples: Iterable[Example], content: Content) -> dict[str, Any]:
 
 
 def rules(parts: Parts, intents: Collection[str]) -> list[dict[str, Any]]:
-    """Our rules that stock Rasa can follow: about intents that are trained, without effects and without what was said
-    before; the FAQ's answer is the response selector's, and what is not understood has one sentence."""
+    """Our rules that stock Rasa can follow: about intents that are trained and the form FORM, without effects and what
+    was said before; the FAQ's answer is the response selector's, and what is not understood has one sentence."""
     kept = [
         {**rule, "steps": [_step(step) for step in rule["steps"] if not _is_effect(step)]}
         for part in parts
@@ -166,9 +166,16 @@ def _count() -> dict[str, Any]:
 
 def _follows(rule: Mapping[str, Any], intents: Collection[str]) -> bool:
     first = rule["steps"][0]
-    return not first.get("action", "").startswith("utter_") and all(
-        step["intent"] in intents for step in rule["steps"] if "intent" in step
-    )
+    if first.get("action", "").startswith("utter_") or _is_of_another_form(rule):
+        return False
+    return all(step["intent"] in intents for step in rule["steps"] if "intent" in step)
+
+
+def _is_of_another_form(rule: Mapping[str, Any]) -> bool:
+    """The forms that file a complaint and ask after one ask by our own actions: stock Rasa has no part in that."""
+    parts = [*rule.get("condition", ()), *rule["steps"]]
+    loops = {part["active_loop"] for part in parts if "active_loop" in part}
+    return bool(loops - {None, FORM}) or any(part.get("action") == "action_begin_case" for part in parts)
 
 
 def _is_effect(step: Mapping[str, Any]) -> bool:

@@ -302,7 +302,7 @@ def turns() -> list[TurnRequest]:
                 vector=row,
                 hits_decision=found.decision,
                 hits=found.hits,
-                context={"pending": None, "case": None, "last_speaker": "bot", "since": 1.0},
+                context={"pending": None, "cases": [], "last_speaker": "bot", "since": 1.0},
             )
         )
     return made

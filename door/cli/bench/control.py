@@ -98,6 +98,11 @@ class Child:
         await self.process.wait()
         self._close()
 
+    async def ended(self) -> None:
+        """Returns when it has ended by itself."""
+        await self.process.wait()
+        self._close()
+
     async def stop(self) -> int:
         """SIGTERM, and SIGKILL for one that does not listen; the exit code."""
         with suppress(ProcessLookupError):

@@ -27,6 +27,7 @@ class Blow:
 
     cut: Cut
     look: Callable[[], None]
+    when: Callable[[], bool]
     done: asyncio.Future[None]
 
 
@@ -38,10 +39,11 @@ class Cutter:
         self._server_port = server_port
         self._armed: Blow | None = None
 
-    def arm(self, cut: Cut, look: Callable[[], None]) -> asyncio.Future[None]:
-        """The next COMMIT is cut, `look` is called right before; the future is done when it has been."""
+    def arm(self, cut: Cut, look: Callable[[], None], when: Callable[[], bool] = lambda: True) -> asyncio.Future[None]:
+        """The next COMMIT that comes `when` it is true is cut, `look` is called right before; the future is done when
+        it has been."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._armed = Blow(cut=cut, look=look, done=done)
+        self._armed = Blow(cut=cut, look=look, when=when, done=done)
         return done
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,7 +74,8 @@ class Cutter:
             head = await client.readexactly(5 if started else 4)
             (length,) = struct.unpack("!I", head[-4:])
             body = await client.readexactly(length - 4)
-            if self._armed and started and head[:1] == b"Q" and body.upper().startswith(b"COMMIT"):
+            commits = started and head[:1] == b"Q" and body.upper().startswith(b"COMMIT")
+            if commits and self._armed and self._armed.when():
                 blow, self._armed = self._armed, None
                 return head + body, blow
             started = started or struct.unpack("!I", body[:4])[0] == STARTUP

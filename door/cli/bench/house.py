@@ -49,6 +49,12 @@ class Hand:
                     "operations": store.operations,
                     "memory_mb": memory_mb(order["pid"]),
                 }
+            case "die":
+                from door.cli.bench import stages
+                from door.cli.bench.marks import Stage
+
+                stages.die_at(Stage[order["stage"]])
+                return {}
             case "read":
                 return await self._house.store.read(lambda conn: read_all(conn, order["seconds"]))
             case _:

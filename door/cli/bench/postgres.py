@@ -56,12 +56,19 @@ class Postgres:
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-w", "-m", mode, "-D", str(self._folder / "data"), "stop")
 
-    def create(self, database: str) -> str:
-        self._sql(f'CREATE DATABASE "{database}"')
+    def create(self, database: str, like: str = "template1") -> str:
+        """The address of a new database, a copy of `like`, which nobody may be using now."""
+        self._sql(f'CREATE DATABASE "{database}" TEMPLATE "{like}"')
         return self.url(database)
 
     def drop(self, database: str) -> None:
         self._sql(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+    def traces(self, database: str) -> list[bytes]:
+        """All that is in a database, as a dump, and the write-ahead log of the cluster."""
+        dump = self._run("pg_dump", "-h", "127.0.0.1", "-p", str(self.port), "-U", "qiantai", "-d", database)
+        files = [file.read_bytes() for file in (self._folder / "data" / "pg_wal").glob("0*")]
+        return [dump, *files]
 
     def cut_connections(self, database: str) -> None:
         """Ends every connection to `database`, as a restart of a proxy between would."""
@@ -72,7 +79,8 @@ class Postgres:
             "psql", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "qiantai", "-d", "postgres", "-c", statement
         )
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str) -> bytes:
+        """What it printed."""
         done = subprocess.run(
             [str(self._programs / program), *arguments],
             user=self._user,
@@ -84,6 +92,7 @@ class Postgres:
         )
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {(done.stdout or b'').decode(errors='replace')}")
+        return done.stdout or b""
 
 
 def _exists(user: str) -> bool:

@@ -34,7 +34,14 @@ class Site:
     """What a bench works with. The house may die and be started again; the platform lives as long as the site."""
 
     def __init__(
-        self, folder: Path, database_url: str, settings: Mapping[str, str], *, marked: bool, real_brain: bool = False
+        self,
+        folder: Path,
+        database_url: str,
+        settings: Mapping[str, str],
+        *,
+        marked: bool,
+        real_brain: bool = False,
+        callback: str = "",
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -47,7 +54,7 @@ class Site:
         self._pace = folder / "pace"
         self._house: Child | None = None
         self._provider: Child | None = None
-        self._callback = ""
+        self._callback = callback
         self.pace(THINKS)
 
     @property
@@ -138,16 +145,19 @@ async def site(
     database_url: str = "",
     marked: bool = False,
     real_brain: bool = False,
+    callback: str = "",
     keep: bool = False,
 ) -> AsyncGenerator[Site]:
     """A site with its platform running and no house yet; everything is gone at the end, with `keep` not the folder.
 
-    With `real_brain` its house starts ours in place of the stub.
+    With `real_brain` its house starts ours in place of the stub; `callback` is the address of another platform, and
+    then none is started.
     """
     folder = Path(tempfile.mkdtemp(prefix="qiantai-bench-"))
-    place = Site(folder, database_url, settings, marked=marked, real_brain=real_brain)
+    place = Site(folder, database_url, settings, marked=marked, real_brain=real_brain, callback=callback)
     try:
-        await place.start_provider()
+        if not callback:
+            await place.start_provider()
         yield place
     finally:
         await place.close()

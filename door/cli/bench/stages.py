@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,6 +63,14 @@ STEPS = {
 IN_HAND = "bench_journeys"  # in a connection's `info`: whose operations its transaction holds
 
 
+_fatal: list[Stage] = []  # where the house ends itself, at most one
+
+
+def die_at(stage: Stage) -> None:
+    """Lets the first message that comes to `stage` take the house with it, by SIGKILL: nothing is closed or flushed."""
+    _fatal[:] = [stage]
+
+
 class Journey:
     """One message's way through one part of the house."""
 
@@ -76,6 +86,8 @@ class Journey:
         if stage is not self.stage:
             self._marks.move(self.stage, stage)
             self.stage = stage
+            if stage in _fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 _journey: ContextVar[Journey | None] = ContextVar("bench_journey", default=None)

@@ -23,6 +23,10 @@ from aiohttp import web
 MODEL = "bench-stub"
 MARK = re.compile(r"#(\d+)\.(\d+)")  # conversation and number of a bench message, as `provider` writes them
 WISH = "记下"  # in a text: leave it for a person, which is an effect that must happen once
+DRAFT, FILE = (
+    "先存草稿",
+    "登记投诉",
+)  # keep a draft, file a complaint, from the draft if there is one; the house says it
 # What a dialogue's state usually weighs (bot.assistant.state keeps the last turns of a conversation).
 PADDING = [{"event": "slot", "name": f"slot_{n}", "value": "credit_report", "at": 1_780_000_000 + n} for n in range(30)]
 PACE_EVERY = 0.02  # seconds between two looks at the pace
@@ -39,10 +43,12 @@ def answer(turn: dict[str, Any]) -> dict[str, Any]:
     kept = cast("dict[str, Any]", (turn["state"] or {"bench": {}})["bench"])
     last, seen, astray = kept.get("last", -1), kept.get("seen", 0), kept.get("astray", 0)
     number = int(mark[2]) if mark else last  # a page's opening has none
-    wish = mark is not None and WISH in turn["text"]
+    effects = _effects(turn["text"], mark) if mark else []
+    wish = any(effect["name"] == "leave_message" for effect in effects)
+    said = ["thanks", "leave_message.done"] if wish else [] if effects else ["thanks"]
     return {
-        "say": [{"key": "thanks", "args": {}}] + ([{"key": "leave_message.done", "args": {}}] if wish else []),
-        "effects": [{"name": "leave_message", "text": mark[0], "contact": "bench"}] if wish and mark else [],
+        "say": [{"key": key, "args": {}} for key in said],
+        "effects": effects,
         "state": {
             "schema": 1,
             "model": MODEL,
@@ -51,6 +57,15 @@ def answer(turn: dict[str, Any]) -> dict[str, Any]:
         },
         "decision": {"label": "bench", "confidence": 1.0, "runner_up": "", "why": "a bench asked"},
     }
+
+
+def _effects(text: str, mark: re.Match[str]) -> list[dict[str, str]]:
+    told = {"facts": mark[0], "person": "王小明", "contact": f"139{int(mark[1]):08}"}
+    if WISH in text:
+        return [{"name": "leave_message", "text": mark[0], "contact": "bench"}]
+    if DRAFT in text:
+        return [{"name": "save_draft"} | told]
+    return [{"name": "file_case", "draft": "yes"} | told] if FILE in text else []
 
 
 class Stub:

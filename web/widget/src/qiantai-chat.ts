@@ -50,6 +50,8 @@ export class QiantaiChat extends HTMLElement {
   });
   readonly #composer = new ComposerView({
     send: (text) => this.#chat?.say(text) ?? false,
+    attach: async (file) =>
+      (await this.#chat?.attach(file.name, file)) ?? words[this.#language].errors["network"] ?? "",
     type: (on) => this.#chat?.type(on),
   });
   readonly #badge = h("span", { class: "badge", "aria-hidden": "true" });

@@ -26,7 +26,13 @@ test("a message frame becomes a value with every field", () => {
     entry: "F22",
     at: Date.UTC(2026, 10, 21, 4),
     cid: "",
+    files: [],
   });
+});
+
+test("the names of files are texts, whatever else stands there", () => {
+  const frame = parseFrame('{"type":"msg","seq":1,"from":"contact","cid":"c","files":["合同.pdf",7,null]}');
+  assert.deepEqual(frame?.type === "msg" && frame.files, ["合同.pdf"]);
 });
 
 for (const [what, data] of [

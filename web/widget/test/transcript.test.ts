@@ -8,11 +8,11 @@ import { shelf, type Shelf } from "../src/core/shelf.ts";
 import { Transcript } from "../src/core/transcript.ts";
 
 function message(seq: number, from: Author = "bot", cid = "", text = `m${seq}`): Message {
-  return { type: "msg", seq, from, text, buttons: [], source: "", entry: "", at: seq, cid };
+  return { type: "msg", seq, from, text, buttons: [], source: "", entry: "", at: seq, cid, files: [] };
 }
 
 function draft(cid: string, text = cid): Draft {
-  return { cid, text, payload: "", at: 1, error: "" };
+  return { cid, text, payload: "", file: "", at: 1, error: "" };
 }
 
 function memory(): Shelf {

@@ -14,6 +14,7 @@ import { Ratings } from "./ratings.ts";
 import type { Shelf } from "./shelf.ts";
 import { ChatSocket, type Link } from "./socket.ts";
 import { Transcript, type Line } from "./transcript.ts";
+import { upload } from "./upload.ts";
 
 const RESEND = 15_000; // ms without an ack on a living connection
 const TYPING_SHOWN = 12_000; // ms after which the other side's "typing" is no longer believed
@@ -147,6 +148,14 @@ export class Chat {
     this.#submit(choice.title, choice.payload);
   }
 
+  /** Uploads a file and sends it; "" once it is on its way, else a sentence that says why not. */
+  async attach(name: string, file: Blob): Promise<string> {
+    const token = this.#token;
+    const sent = token ? await upload(this.#options.url, token, name, file) : { id: "", name, error: "network" };
+    if (sent.id && token === this.#token) this.#submit(sent.name, "", sent.id);
+    return sent.error && this.#options.wordsFor(sent.error, "");
+  }
+
   /** Says of the answer at `seq` whether it was helpful; null takes that back. */
   rate(seq: number, helpful: boolean | null): void {
     this.#ratings.rate(seq, helpful);
@@ -229,8 +238,8 @@ export class Chat {
     this.#options.onChange();
   }
 
-  #submit(text: string, payload: string): void {
-    const draft = this.#outbox.add(text, payload, Date.now());
+  #submit(text: string, payload: string, file = ""): void {
+    const draft = this.#outbox.add(text, payload, Date.now(), file);
     this.#transcript.write(draft);
     this.#toldTyping = 0;
     this.#socket.start();

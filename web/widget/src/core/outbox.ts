@@ -6,6 +6,7 @@ export interface Draft {
   readonly cid: string; // made here; the server takes the same cid only once
   readonly text: string; // what was typed, or the title of the pressed button
   readonly payload: string; // "" for typed text
+  readonly file: string; // id of an upload, whose name is the text; else ""
   readonly at: number; // ms since 1970
   readonly error: string; // why the server refused it; "" while it is on its way
 }
@@ -26,8 +27,8 @@ export class Outbox {
     return this.#drafts;
   }
 
-  add(text: string, payload: string, at: number): Draft {
-    const draft = { cid: newId(), text, payload, at, error: "" };
+  add(text: string, payload: string, at: number, file = ""): Draft {
+    const draft = { cid: newId(), text, payload, file, at, error: "" };
     this.#keep([...this.#drafts, draft]);
     return draft;
   }
@@ -56,6 +57,7 @@ const TITLE_MAX = 200; // characters of a pressed button that the server takes, 
 
 /** The frame that sends `draft`. */
 export function frameOf(draft: Draft): ClientFrame {
+  if (draft.file) return { type: "msg", cid: draft.cid, file_id: draft.file };
   return draft.payload
     ? { type: "msg", cid: draft.cid, payload: draft.payload, title: clipped(draft.text) }
     : { type: "msg", cid: draft.cid, text: draft.text };
@@ -82,8 +84,10 @@ function read(stored: string | null): Draft[] {
 }
 
 function isDraft(raw: unknown): raw is Draft {
-  const { cid, text, payload, at, error } = (raw ?? {}) as Record<string, unknown>;
+  const { cid, text, payload, file, at, error } = (raw ?? {}) as Record<string, unknown>;
   return (
-    [cid, text, payload, error].every((value) => typeof value === "string") && typeof at === "number" && cid !== ""
+    [cid, text, payload, file, error].every((value) => typeof value === "string") &&
+    typeof at === "number" &&
+    cid !== ""
   );
 }

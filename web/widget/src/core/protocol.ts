@@ -30,6 +30,7 @@ export type ClientFrame =
   | Hello
   | { readonly type: "msg"; readonly cid: string; readonly text: string }
   | { readonly type: "msg"; readonly cid: string; readonly payload: string; readonly title: string }
+  | { readonly type: "msg"; readonly cid: string; readonly file_id: string }
   | { readonly type: "typing"; readonly on: boolean }
   | { readonly type: "read"; readonly seq: number }
   | { readonly type: "rate"; readonly seq: number; readonly helpful: boolean | null } // null: taken back
@@ -54,6 +55,7 @@ export interface Message {
   readonly entry: string;
   readonly at: number; // ms since 1970
   readonly cid: string; // "" unless a contact wrote it here
+  readonly files: readonly string[]; // names of what came with it
 }
 
 export interface Refusal {
@@ -153,6 +155,7 @@ function message(frame: Record<string, unknown>): Message | null {
     entry: text(frame["entry"]),
     at: Number.isNaN(at) ? Date.now() : at,
     cid: text(frame["cid"]),
+    files: Array.isArray(frame["files"]) ? frame["files"].filter((name) => typeof name === "string") : [],
   };
 }
 

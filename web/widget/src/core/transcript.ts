@@ -8,6 +8,7 @@ export interface Line {
   readonly seq: number; // 0 until the server has it
   readonly from: Author;
   readonly text: string;
+  readonly files: readonly string[]; // names of what came with it
   readonly buttons: readonly Choice[];
   readonly source: string;
   readonly entry: string; // FAQ entry that answers here, else ""
@@ -41,7 +42,8 @@ export class Transcript {
       cid: draft.cid,
       seq: 0,
       from: "contact",
-      text: draft.text,
+      text: draft.file ? "" : draft.text,
+      files: draft.file ? [draft.text] : [],
       buttons: [],
       source: "",
       entry: "",
@@ -76,6 +78,7 @@ export class Transcript {
       seq: message.seq,
       from: message.from,
       text: message.text,
+      files: message.files,
       buttons: message.buttons,
       source: message.source,
       entry: message.entry,

@@ -1,6 +1,7 @@
 /** Where the contact writes: grows with the text, Enter sends, an input method's own Enter does not. */
 import { length, MAX_TEXT } from "../core/protocol.ts";
 import type { Words } from "../text.ts";
+import { AttachmentsView } from "./attachments.ts";
 import { sayCallable } from "./callable.ts";
 import { h, say } from "./dom.ts";
 
@@ -10,6 +11,7 @@ const NEAR = 200; // characters left from which on the reader is told
 export interface ComposerActions {
   /** Takes the text; false when it cannot be sent. */
   readonly send: (text: string) => boolean;
+  readonly attach: (file: File) => Promise<string>;
   readonly type: (on: boolean) => void;
 }
 
@@ -24,18 +26,22 @@ export class ComposerView {
   readonly #spoken = h("span", { id: "spoken", class: "hidden", role: "status" });
   readonly #note = h("span");
   readonly #danger = h("span", { class: "danger" });
+  readonly #files: AttachmentsView;
   #words: Words | null = null;
   #told = ""; // which part of the limit was last spoken: a live region must not speak at every key
 
   constructor(actions: ComposerActions) {
     this.#actions = actions;
+    this.#files = new AttachmentsView({ attach: actions.attach, changed: () => this.#measure() });
+    this.#input.addEventListener("paste", (event) => this.#files.add(event.clipboardData?.files ?? []));
     this.#input.addEventListener("input", () => this.#changed());
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.element = h(
       "form",
       { class: "composer", novalidate: true, onsubmit: (event) => this.#submit(event) },
       this.#label,
-      h("div", { class: "field" }, this.#input, this.#send),
+      this.#files.element,
+      h("div", { class: "field" }, this.#files.button, this.#input, this.#send),
       h(
         "div",
         { class: "foot" },
@@ -65,6 +71,7 @@ export class ComposerView {
   update(words: Words): void {
     if (words === this.#words) return;
     this.#words = words;
+    this.#files.update(words);
     say(this.#label, words.inputLabel);
     say(this.#send, words.send);
     say(this.#keys, words.keys);
@@ -82,10 +89,12 @@ export class ComposerView {
 
   #submit(event: Event): void {
     event.preventDefault();
+    const withFiles = this.#files.any;
+    if (withFiles) void this.#files.send();
     if (this.#actions.send(this.#input.value)) {
       this.#input.value = "";
       this.#measure();
-    } else {
+    } else if (!withFiles) {
       this.#told = this.#spoken.textContent = ""; // say it again: this is why nothing was sent
       this.#measure();
     }
@@ -111,7 +120,7 @@ export class ComposerView {
     this.element.classList.toggle("over", over);
     if (over) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
-    this.#send.setAttribute("aria-disabled", String(over || input.value.trim() === ""));
+    this.#send.setAttribute("aria-disabled", String(over || (input.value.trim() === "" && !this.#files.any)));
   }
 }
 

@@ -34,7 +34,10 @@ export function drawLine(line: Line, context: LineContext): HTMLElement {
     h(
       "div",
       { class: "slip" },
-      h("p", { class: "text", dir: "auto" }, ...rich(line.text, !own, words)),
+      line.text !== "" && h("p", { class: "text", dir: "auto" }, ...rich(line.text, !own, words)),
+      ...line.files.map((name) =>
+        h("p", { class: "file" }, icon("clip"), h("span", { dir: "auto" }, ...rich(name, false, words))),
+      ),
       line.source !== "" && h("p", { class: "source", dir: "auto" }, ...marked(line.source)),
     ),
     line.entry !== "" && drawRating(words, (helpful) => context.actions.rate(line.seq, helpful)),
