@@ -430,8 +430,9 @@ async def test_a_complaint_in_the_web_chat_from_its_link_to_the_news_and_no_file
     async with running.http.ws_connect(f"{running.url}/socket/web") as ws:
         tab = Tab(ws)
         await tab.hello()
+        greeting = await tab.hear("bot")
         await tab.write("手机号13912345678", "m1")
-        await tab.hear("bot")
+        assert (await tab.hear("bot"))["seq"] > greeting["seq"]
         filing = {"name": "file_case", "facts": "多扣年费", "person": NAME, "contact": "13912345678", "consent": "yes"}
         running.brain.answer = lambda turn: say(effects=[filing])
         await tab.write("就这样提交", "m2")
