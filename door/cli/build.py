@@ -18,7 +18,7 @@ from door.cli.setup import engine, steps, system
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 LINES_MAX = 500  # of one source file: past it a second reason to change has moved in
-WORKERS = 3  # one more than a small machine has processors: a third of the time of the tests is waiting
+WORKERS = min(3, os.cpu_count() or 2)  # each takes a processor and 1 GB; more start to wait for their houses
 SOURCES = (".py", ".ts", ".vue", ".js", ".css")
 
 

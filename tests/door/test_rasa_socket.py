@@ -96,6 +96,9 @@ async def test_a_conversation_with_two_tabs_a_break_and_a_restart(open_doors: Op
         await staff_says(house, session, "重启以后")
         async with page(house, session) as tab:
             await until(lambda: tab.texts() == ["重启以后"])
+            last = (await house.lines(session, RASA))[-1].seq
+            which = house.conversation(session, RASA)
+            await until(lambda: house.house.store.read(lambda conn: shown.upto(conn, which) == last))
         async with page(house, session) as tab:  # and it is shown once
             await staff_says(house, session, "最后")
             await until(lambda: tab.texts() == ["最后"])
