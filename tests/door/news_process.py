@@ -71,7 +71,7 @@ def main(url: str, keys: str, kills: int) -> None:
             asyncio.run(work(url, vault, content, run))
             os._exit(0)
         if run != LAST:
-            time.sleep(0.3 + 0.03 * int(run))
+            time.sleep(0.3 + 0.03 * int(run))  # no wait for anything: it is struck wherever it is by then
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
