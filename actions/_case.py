@@ -15,8 +15,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions._asking import ask, metadata_of, say, text_of
 from actions._case_words import Given
-from actions._contact import TEXT_MESSAGES
 from cases.states import ENDED, State
+from core.model import TELEPHONES
 
 FORM = "case"
 # What is wanted, by the intent that says so. `case_again` is what was wanted last.
@@ -154,4 +154,4 @@ def _opens_itself(number: str, slots: Mapping[str, Any], tracker: Tracker) -> bo
     if number and number in {case.case_no for case in own(tracker)}:
         return True
     kind = str((metadata_of(tracker).get("channel") or {}).get("kind", ""))
-    return bool(number) and kind in TEXT_MESSAGES and not slots.get("case_proof")
+    return bool(number) and kind in TELEPHONES and not slots.get("case_proof")

@@ -13,9 +13,10 @@ from datetime import date
 
 from actions import _complaint_words as _words
 from actions import _names, _told, _yes_no
-from actions._contact import REFERENCE, TEXT_MESSAGES
+from actions._contact import REFERENCE
 from actions._contact import heard as heard_contact
 from actions._steps import BACK, RESTART, is_wish
+from core.model import TELEPHONES
 from faq.folding import simplified
 
 STEPS = (
@@ -76,7 +77,7 @@ def begun(message: Message, known: Fields) -> Heard:
         _more_facts(heard, before, message.text)
     elif something:
         heard.told["summary"] = f"{before}\n{message.text}".strip()[:SUMMARY_MAX]
-    if message.channel in TEXT_MESSAGES:
+    if message.channel in TELEPHONES:
         told["contact"] = told.get("contact", OWN_NUMBER)
     _fill(heard, told, known)
     return _settled(heard, message, known)
@@ -466,7 +467,7 @@ def _reference(text: str) -> str:
 
 def _is_own_number(message: Message) -> bool:
     """Whether the channel's addresses are telephone numbers, so that "this number" is one."""
-    return message.channel in TEXT_MESSAGES
+    return message.channel in TELEPHONES
 
 
 def _more_facts(heard: Heard, before: str, text: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from core.model import TELEPHONES
 from faq.folding import simplified
 
 CONTACT_MIN, CONTACT_MAX = 3, 100  # characters
 REFERENCE = re.compile(r"⟦(?:phone|email):[a-z0-9]+⟧")  # the vault's: what was typed lies encrypted
-TEXT_MESSAGES = frozenset({"kannel", "twilio", "aliyun_sms", "tencent_sms"})  # kinds whose senders are numbers
 
 Contact = Literal["taken", "unseen_account", "unseen_number", "card", "refused", "asks_when", "asks_why", "unclear"]
 
@@ -79,7 +79,7 @@ def heard(text: str, channel: str) -> Contact:
     if _SAME_WECHAT.fullmatch(said):
         return "taken" if channel.startswith("wechat") else "unseen_account"
     if _SAME_NUMBER.fullmatch(said):
-        return "taken" if channel in TEXT_MESSAGES else "unseen_number"
+        return "taken" if channel in TELEPHONES else "unseen_number"
     if _WHEN.search(said):
         return "asks_when"
     if _WHY.search(said):

@@ -17,7 +17,7 @@ from typing import cast
 from sqlalchemy import Connection, select
 
 from bot import id_request, telling
-from bot.id_request import NOWHERE, TELEPHONES, IdPage
+from bot.id_request import NOWHERE, IdPage
 from cases import evidence, history, id_links, intake, lookup, privacy, rating
 from cases.intake import Contact, NoName, Told
 from cases.lookup import Asked, Asker
@@ -38,7 +38,7 @@ from core.effects import (
     UrgeCase,
     WithdrawCase,
 )
-from core.model import Language, Rendered, Say, Turn
+from core.model import TELEPHONES, Language, Rendered, Say, Turn
 from core.tables import address, secret
 from core.vault import Vault
 

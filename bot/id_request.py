@@ -11,11 +11,9 @@ from cases import id_links, tasks
 from cases.calendar import DAY, midnight, next_working_day, today
 from cases.model import Case, NewTask, TaskState
 from core import once
-from core.model import ConversationId, Say
+from core.model import TELEPHONES, ConversationId, Say
 from core.vault import Vault
 
-# Of channels whose addresses are telephone numbers: by text message we never send a link that asks for data.
-TELEPHONES = frozenset({"kannel", "twilio", "aliyun_sms", "tencent_sms"})
 OWN_PAGE = "web"  # kind of the channel whose page has found our address by itself
 TASK = "请向消费者索取身份证件号码（对话里不能给链接）"
 
@@ -46,6 +44,7 @@ def ask(
 
     `where` and `kind`: the conversation and its channel's; `by`: the day until which the case waits, in words.
     """
+    # By text message we never send a link that asks for data.
     if kind in TELEPHONES or not (page.base_url or kind == OWN_PAGE):
         if not any(each.title == TASK and each.state is TaskState.OPEN for each in tasks.of_case(conn, case)):
             end = midnight(next_working_day(today(now)) + DAY)

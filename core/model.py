@@ -23,6 +23,8 @@ Owner = Literal["bot", "seat"]
 
 AWAY = 12 * 3600.0  # seconds: who comes back later is asked whether an open form is still to be gone on with
 UPLOAD = "upload:"  # before the reference of a file that is in the ledger already, in the place of its address
+# Kinds of channels whose addresses are telephone numbers.
+TELEPHONES = frozenset({"kannel", "twilio", "aliyun_sms", "tencent_sms"})
 KEY_BYTES = 64  # the least that any platform lets a button carry
 
 

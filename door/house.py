@@ -27,7 +27,7 @@ from core import alarm, turns
 from core.errors import SettingsError
 from core.inbox import Inbox
 from core.live import Live, Ready
-from core.model import ChannelId, ConversationId, Locale, Say
+from core.model import TELEPHONES, ChannelId, ConversationId, Locale, Say
 from core.setting_checks import networks
 from core.settings import Settings
 from core.store import Store
@@ -47,7 +47,7 @@ from door.loops import Loops
 from door.metrics import Metrics
 from door.news import Habits, NewsDesk
 from door.rates import Addresses, Rates
-from door.reaching import NO_SMS, TELEPHONES
+from door.reaching import NO_SMS
 from door.reception import Reception
 from door.sender import Sender
 from door.sinks import CountedSinks

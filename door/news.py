@@ -28,7 +28,7 @@ from channels import Channel, Notifying
 from core import alarm, outbox
 from core.errors import LedgerBusy
 from core.live import Live
-from core.model import Author, ChannelId, ConversationId, DeliveryState, Language, Notice, Rendered
+from core.model import TELEPHONES, Author, ChannelId, ConversationId, DeliveryState, Language, Notice, Rendered
 from core.store import Store
 from core.vault import Vault
 from door import reaching
@@ -301,7 +301,7 @@ class NewsDesk:
 
     def _words(self, conn: Connection, home: Home, found: News, teller: Teller) -> Rendered:
         """All of it; on a telephone, which others may read, the short form of the last step."""
-        if home.kind in reaching.TELEPHONES:
+        if home.kind in TELEPHONES:
             last = found.last
             return teller.short(found.case, last.act, last.facts, free_text=self._free_text(home.channel))
         return teller.whole(found, _institution(conn, found.case, found.last))
@@ -331,11 +331,11 @@ class NewsDesk:
         return channel is not None and channel.capabilities.receipts
 
     def _is_telephone(self, channel_id: ChannelId) -> bool:
-        return self._channels[channel_id].kind in reaching.TELEPHONES
+        return self._channels[channel_id].kind in TELEPHONES
 
     def _opens(self, home: Home, now: datetime) -> datetime:
         """When the conversation may be written to: a telephone rings at night."""
-        return self._opening(now) if home.kind in reaching.TELEPHONES else now
+        return self._opening(now) if home.kind in TELEPHONES else now
 
     def _opening(self, now: datetime) -> datetime:
         return reaching.opening(now, since=self._habits.since, until=self._habits.until)

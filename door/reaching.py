@@ -10,14 +10,13 @@ from typing import cast
 
 from sqlalchemy import Connection, select
 
-from bot.id_request import TELEPHONES
 from cases import privacy
 from cases.calendar import BEIJING, midnight, today
 from cases.model import Case, Person
 from cases.notices import Reach
 from channels import Channel
 from core import inbox
-from core.model import ChannelId, ConversationId, Language, Locale, Script, Tongue
+from core.model import TELEPHONES, ChannelId, ConversationId, Language, Locale, Script, Tongue
 from core.tables import address, conversation
 from core.vault import Vault
 from faq.language import locale
