@@ -19,8 +19,8 @@ from core.model import Attachment, Capabilities, MessageKind, Say
 from tests.brain_server import BrainServer, brain_server
 from tests.conftest import NOON
 from tests.door.stub_brain import as_told
-from tests.door.waiting import until
 from tests.servers import free_port
+from tests.waiting import PATIENCE, until
 
 TOKEN = "token"
 
@@ -47,7 +47,14 @@ async def stub() -> AsyncGenerator[BrainServer]:
 
 @pytest.fixture
 async def client(stub: BrainServer) -> AsyncGenerator[BrainClient]:
-    brain = BrainClient(stub.url, TOKEN, timeout=0.5)
+    brain = BrainClient(stub.url, TOKEN, timeout=PATIENCE)
+    yield brain
+    await brain.close()
+
+
+@pytest.fixture
+async def hasty(stub: BrainServer) -> AsyncGenerator[BrainClient]:
+    brain = BrainClient(stub.url, TOKEN, timeout=0.3)
     yield brain
     await brain.close()
 
@@ -114,10 +121,10 @@ async def test_every_failure_has_its_name(client: BrainClient, text: str, reason
     assert failed.value.code == "brain"
 
 
-async def test_a_brain_that_takes_too_long_is_slow(client: BrainClient, stub: BrainServer) -> None:
+async def test_a_brain_that_takes_too_long_is_slow(hasty: BrainClient, stub: BrainServer) -> None:
     stub.hang()
     with pytest.raises(TurnFailed) as failed:
-        await client.turn(request())
+        await hasty.turn(request())
     stub.wake()
     assert (failed.value.reason, failed.value.permanent) == ("slow", False)
 
@@ -136,11 +143,9 @@ async def test_no_more_turns_are_in_flight_than_the_brain_takes(stub: BrainServe
 
 async def test_a_brain_that_is_not_there_is_down_at_once() -> None:
     client = BrainClient(f"http://127.0.0.1:{free_port()}", TOKEN)
-    started = time.monotonic()
     with pytest.raises(TurnFailed, match="down") as failed:
         await client.turn(request())
     assert failed.value.reason == "down"
-    assert time.monotonic() - started < 1.0
     assert await client.ready() == ""
     await client.close()
 
@@ -210,13 +215,13 @@ async def test_a_brain_that_ended_a_moment_ago_is_waited_for(client: BrainClient
     assert (await asked).say
 
 
-async def test_a_brain_that_does_not_come_back_is_down_after_one_time_budget(client: BrainClient) -> None:
-    client.went_down()
+async def test_a_brain_that_does_not_come_back_is_down_after_one_time_budget(hasty: BrainClient) -> None:
+    hasty.went_down()
     began = time.monotonic()
     with pytest.raises(TurnFailed) as failed:
-        await client.turn(request())
+        await hasty.turn(request())
     assert failed.value.reason == "down"
-    assert 0.4 < time.monotonic() - began < 2.0
+    assert time.monotonic() - began > 0.2
 
 
 async def test_a_brain_that_has_been_gone_for_long_is_not_waited_for(
@@ -224,7 +229,5 @@ async def test_a_brain_that_has_been_gone_for_long_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("bot.brain.BACK_WITHIN", 0.0)
     client.went_down()
-    began = time.monotonic()
     with pytest.raises(TurnFailed, match="down"):
-        await client.turn(request())
-    assert time.monotonic() - began < 0.4
+        await asyncio.wait_for(client.turn(request()), PATIENCE / 2)  # of the time budget

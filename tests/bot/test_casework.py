@@ -30,8 +30,8 @@ from tests.bot.test_conversation import CONTENT, House
 from tests.brain_server import brain_server, say
 from tests.cases.given import bank, identify
 from tests.conftest import Clock
-from tests.door.waiting import until
 from tests.faq.folder import still
+from tests.waiting import until
 
 STORY: dict[str, str] = {
     "facts": "三月起每月多扣年费十元，多次致电没有结果。",

@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from tests.brain.house import (
     said,
     turn,
 )
+from tests.waiting import PATIENCE, wait_until
 
 SERVE = str(ROOT / "bot" / "assistant" / "serve.py")
 SETTINGS = {
@@ -33,15 +32,6 @@ SETTINGS = {
     "QIANTAI_ACTION_URL": "http://127.0.0.1:1/webhook",
     "QIANTAI_ACTION_TOKEN": ACTION_TOKEN,
 }
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 async def broken(request: object, call: object) -> None:
@@ -153,10 +143,10 @@ def test_no_orphan_stays_when_the_house_is_killed(model: Path) -> None:
     orphan = int(parent.stdout.readline())
     assert '"ready": true' in parent.stdout.readline()
     parent.send_signal(signal.SIGKILL)
-    parent.wait(10)
+    parent.wait(PATIENCE)
     parent.stdin.close()
     parent.stdout.close()
-    assert until(lambda: not alive(orphan))
+    assert wait_until(lambda: not alive(orphan))
 
 
 def alive(pid: int) -> bool:

@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.answers import ANSWERS
 from tests.browser.frontdesk import DIST, FrontDesk
+from tests.waiting import PATIENCE
 
 CHROMIUM = Path("/usr/bin/chromium")
 HAS_CHROMIUM = CHROMIUM.exists()
 HERE = Path(__file__).parent
 
 WIDE = {"width": 1280, "height": 800}
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,7 +72,7 @@ async def visitor(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[Bro
     async def make(**options: Any) -> BrowserContext:
         wishes: dict[str, Any] = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": WIDE} | options
         context = await browser.new_context(**wishes)
-        context.set_default_timeout(5_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.on("page", listen)
         contexts.append(context)
         return context

@@ -8,8 +8,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.answers import CHOOSE, CREDIT_REPORT
-from tests.browser.frontdesk import DIST, FrontDesk, until
+from tests.browser.frontdesk import DIST, FrontDesk
 from tests.browser.test_conversation import write
+from tests.waiting import until
 
 AXE = DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 375, "height": 740}, "has_touch": True, "is_mobile": True}

@@ -8,7 +8,8 @@ import re
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.answers import CHOOSE, CREDIT_REPORT, DEPOSIT
-from tests.browser.frontdesk import FrontDesk, until
+from tests.browser.frontdesk import FrontDesk
+from tests.waiting import until
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>&lt;b&gt; javascript:alert(1)'
 

@@ -9,8 +9,9 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Page, expect
 
-from tests.browser.frontdesk import FrontDesk, until
+from tests.browser.frontdesk import FrontDesk
 from tests.browser.test_conversation import write
+from tests.waiting import until
 
 PAGE = """<!doctype html>
 <html lang="{lang}">

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.frontdesk import FrontDesk, until
+from tests.browser.frontdesk import FrontDesk
 from tests.browser.test_access import PHONE, broken_rules
 from tests.browser.test_conversation import write
+from tests.waiting import until
 
 
 def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.browser.frontdesk import FrontDesk, until
+from tests.browser.frontdesk import FrontDesk
 from tests.browser.test_conversation import write
+from tests.waiting import until
 
 
 async def test_what_is_written_during_an_outage_is_sent_once_and_in_order_afterwards(

@@ -8,9 +8,10 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.answers import CHOOSE, CREDIT_REPORT, DEPOSIT
-from tests.browser.frontdesk import FrontDesk, until
+from tests.browser.frontdesk import FrontDesk
 from tests.browser.test_access import PHONE, broken_rules
 from tests.browser.test_conversation import write
+from tests.waiting import until
 
 FOCUSED = (
     "(() => { let at = document.activeElement; while (at?.shadowRoot?.activeElement)"

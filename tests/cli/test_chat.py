@@ -18,6 +18,7 @@ from door.cli.exits import Exit
 from door.cli.setup import steps
 from door.cli.talk import lines_of
 from tests.cli.conftest import Site
+from tests.waiting import PATIENCE
 
 WELCOME = {"type": "welcome", "token": "t" * 43, "conversation": "c1", "seq": 0, "language": "zh"} | {
     "hotline": {"name": "12363", "number": "12363", "hours": ""}
@@ -224,7 +225,7 @@ async def test_ctrl_c_at_the_prompt_ends_the_talk_at_once(site: Site) -> None:
             stderr=asyncio.subprocess.DEVNULL,
         )
         assert talk.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await talk.stdout.readuntil(b"> ")
             talk.send_signal(signal.SIGINT)
             assert await talk.wait() == Exit.INTERRUPTED

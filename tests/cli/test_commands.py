@@ -65,20 +65,17 @@ def in_ledger(site: Site, op: object) -> object:
     return asyncio.run(run())
 
 
-def test_help_takes_less_than_half_a_second_and_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy() -> None:
     look = (
-        "import sys, resource\n"
+        "import sys\n"
         "from door.cli.app import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         f"loaded = [m for m in {HEAVY!r} if m in sys.modules]\n"
-        "spent = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(loaded, spent.ru_utime + spent.ru_stime, file=sys.stderr)\n"
+        "print(loaded, file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=steps.ROOT, capture_output=True, text=True, check=True)
-    loaded, _, seconds = done.stderr.strip().rpartition(" ")
-    assert loaded == "[]"
-    assert float(seconds) < 0.5  # of CPU: a busy machine must not fail the test
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize("words", commands())

@@ -20,6 +20,7 @@ from core.vault import Vault
 from tests.conftest import Clock
 from tests.core.test_store import add, names
 from tests.servers import Postgres
+from tests.waiting import PATIENCE
 
 WEB = ChannelId("web")
 
@@ -215,7 +216,7 @@ async def test_a_connection_that_falls_silent_is_given_up_and_the_write_goes_thr
     ledger = await Store.open(make_url(postgres_url).set(port=await wire.start()).render_as_string(hide_password=False))
     await ledger.write(add("before"))
     assert wire.fall_silent() == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await ledger.write(add("after")) == "after"
         assert await ledger.read(names) == {"before", "after"}
         await ledger.close()

@@ -287,12 +287,12 @@ def test_a_payload_nested_without_end_is_cut(vault: Vault):
 @pytest.mark.parametrize(
     ("text", "limit"),
     [
-        ("请问怎么查询自己的个人信用报告呢我想知道一下需要带什么材料呢", 3e-6),
-        (f"请问我的电话是{PHONE}，能不能给我回电话谢谢", 60e-6),
+        ("请问怎么查询自己的个人信用报告呢我想知道一下需要带什么材料呢", 12e-6),
+        (f"请问我的电话是{PHONE}，能不能给我回电话谢谢", 170e-6),
     ],
 )
 def test_masking_an_ordinary_message_costs_little(vault: Vault, text: str, limit: float):
-    """Seconds of CPU for one mask: 1.2e-6 and 17e-6 measured."""
+    """Seconds of CPU for one mask, ten times what was measured: a slower machine must not fail it."""
     best = 1.0
     for _ in range(20):
         start = time.process_time()

@@ -34,7 +34,7 @@ from faq.files import Files
 from faq.making import Current, Maker
 from tests.brain_server import BrainServer, brain_server
 from tests.door.stub_brain import as_told
-from tests.door.waiting import until
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of sixteen characters or more"
@@ -91,14 +91,14 @@ class Running:
         which = self.conversation(sender, channel)
         return await self.house.store.read(lambda conn: outbox.transcript(conn, which, after=after))
 
-    async def said(self, count: int, sender: str = "anna", seconds: float = 5.0, *, channel: str = HOOK) -> list[Line]:
+    async def said(self, count: int, sender: str = "anna", *, channel: str = HOOK) -> list[Line]:
         """What the house has said to `sender`, once it is `count` sentences."""
 
         async def look() -> list[Line]:
             lines = [line for line in await self.lines(sender, channel) if line.author is not Author.CONTACT]
             return lines if len(lines) >= count else []
 
-        return await until(look, seconds)
+        return await until(look)
 
     async def token(self, *scopes: str) -> dict[str, str]:
         """The header of somebody who may do what `scopes` say, all of them by default."""

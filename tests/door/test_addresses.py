@@ -22,7 +22,7 @@ from tests.channels import aliyun_sms_cases, kannel_cases, tencent_sms_cases
 from tests.door.conftest import Open, Running
 from tests.door.test_abuse import Ticks
 from tests.door.test_socket import Tab, rows, tab
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 NAT = "203.0.113.7"
 HOME = "198.51.100.20"
@@ -44,7 +44,7 @@ def visit(running: Running, address: str = "") -> AbstractAsyncContextManager[Ta
 async def refused(one: Tab, token: str = "") -> bool:
     """Is this visitor sent away? Then properly: with the reason, and the code that means later."""
     await one.send(type="hello", token=token, last_seq=0, language="zh")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         first = await one.ws.receive_json()
     if first["type"] == "welcome":
         return False
@@ -140,7 +140,7 @@ async def test_an_address_has_so_many_pages_open_and_no_more_until_one_is_closed
         async with visit(running, HOME) as neighbour:
             assert not await refused(neighbour)
         await first.ws.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:  # the house notices in its own time
                 async with visit(running, NAT) as one:
                     if not await refused(one):

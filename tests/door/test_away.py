@@ -16,6 +16,7 @@ from door.listening import LOOPBACK, Listening, bind
 from door.logs import _Lines  # pyright: ignore[reportPrivateUsage]
 from door.metrics import MetricsPage
 from tests.door.conftest import Running
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_lines_written_after_a_loop_has_ended_are_written_by_the_next_loop() -> 
 
     async def say_and_wait(line: bytes) -> None:
         lines.msg(line)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not out.getvalue():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

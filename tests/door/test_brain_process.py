@@ -17,7 +17,7 @@ from bot.brain import BrainClient, TurnFailed, TurnRequest
 from core.model import Capabilities, MessageKind
 from door import brain_process
 from door.brain_process import BrainProcess, environment
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 STUB = [sys.executable, "-m", "tests.door.stub_brain"]
 TURN = TurnRequest(
@@ -72,7 +72,7 @@ def is_running(pid: int) -> bool:
 async def test_a_brain_is_found_where_it_says_it_is_and_answers() -> None:
     async with running(STUB) as run:
         assert run.process.trouble == "the brain is starting"
-        await asyncio.wait_for(run.process.up.wait(), 10)
+        await asyncio.wait_for(run.process.up.wait(), PATIENCE)
         assert run.process.model == "stub"
         assert run.process.trouble == ""
         assert (await run.client.turn(TURN)).say[0].key == "greeting"
@@ -83,14 +83,14 @@ async def test_a_brain_is_found_where_it_says_it_is_and_answers() -> None:
 
 async def test_a_brain_that_is_killed_is_started_again() -> None:
     async with running(STUB) as run:
-        await asyncio.wait_for(run.process.up.wait(), 10)
+        await asyncio.wait_for(run.process.up.wait(), PATIENCE)
         first = run.process.pid
         os.kill(first, signal.SIGKILL)
         await until(lambda: not run.process.up.is_set())
         assert "the brain is down" in run.process.trouble
         with pytest.raises(TurnFailed, match="down"):
             await run.client.turn(TURN)
-        await asyncio.wait_for(run.process.up.wait(), 10)
+        await asyncio.wait_for(run.process.up.wait(), PATIENCE)
         assert run.process.pid != first
         assert (await run.client.turn(TURN)).say
         assert run.changes == [(True, False), (False, False), (True, True)]
@@ -102,9 +102,9 @@ async def test_a_brain_that_hangs_is_ended_and_started_again(monkeypatch: pytest
     monkeypatch.setattr(brain_process, "HUNG_AFTER", 0.3)
     monkeypatch.setattr(brain_process, "STOP_MOST", 0.1)  # a stopped process does not hear SIGTERM
     async with running([*STUB, "--deaf"]) as run:
-        await asyncio.wait_for(run.process.up.wait(), 10)
+        await asyncio.wait_for(run.process.up.wait(), PATIENCE)
         first = run.process.pid
-        await until(lambda: run.process.pid not in (0, first), 10)
+        await until(lambda: run.process.pid not in (0, first))
         assert "no answer for" in run.process.trouble
         assert not is_running(first)
 
@@ -113,7 +113,7 @@ async def test_a_brain_that_never_gets_ready_is_ended(monkeypatch: pytest.Monkey
     monkeypatch.setattr(brain_process, "WARM_MOST", 0.5)
     monkeypatch.setattr(brain_process, "RESTART_FIRST", 0.01)
     async with running([*STUB, "--silent"]) as run:
-        await until(lambda: "not ready after" in run.process.trouble, 10)
+        await until(lambda: "not ready after" in run.process.trouble)
         assert not run.process.up.is_set()
 
 
@@ -129,7 +129,7 @@ async def test_a_brain_that_cannot_start_raises_an_alarm_with_its_last_words(
 ) -> None:
     monkeypatch.setattr(brain_process, "RESTART_FIRST", 0.01)
     async with running(command) as run:
-        await until(lambda: run.alarms, 10)
+        await until(lambda: run.alarms)
         assert "3 failures in a row" in run.alarms[0]
         assert words in run.alarms[0]
 

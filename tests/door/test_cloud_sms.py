@@ -25,7 +25,7 @@ from door.cli.setup.steps import ROOT
 from tests.brain_server import say
 from tests.channels import aliyun_sms_cases, tencent_sms_cases, twilio_cases
 from tests.door.conftest import SECRET, Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 HERE = "https://desk.example"
 

@@ -23,7 +23,7 @@ from door.house import House, open_house
 from door.listening import LOOPBACK, Listening, bind
 from door.metrics import MetricsPage
 from tests.door.conftest import Running
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 STUB = [sys.executable, "-m", "tests.door.stub_brain"]
 
@@ -111,7 +111,7 @@ async def with_brain(make_settings: Callable[..., Settings]) -> AsyncGenerator[H
 async def test_a_house_starts_its_brain_and_is_ready_when_that_is(with_brain: House) -> None:
     process = with_brain.brain_process
     assert process is not None
-    await asyncio.wait_for(process.up.wait(), 10)
+    await asyncio.wait_for(process.up.wait(), PATIENCE)
     assert await with_brain.health.troubles() == {}
     assert with_brain.health.details()["model"] == "stub"
     assert with_brain.metrics.registry.get_sample_value("qiantai_brain_up") == 1
@@ -125,7 +125,7 @@ async def test_a_brain_that_does_not_start_is_a_reason_and_an_alarm(
     monkeypatch.setattr(brain_process, "RESTART_FIRST", 0.01)
     broken = [sys.executable, "-c", "import sys; sys.exit('no model here')"]
     async with open_house(make_settings(), brain_command=broken) as made:
-        found = await until(lambda: made.store.read(alarm.open_alarms), 10)
+        found = await until(lambda: made.store.read(alarm.open_alarms))
         assert [(one.kind, one.subject) for one in found] == [("brain_down", "brain")]
         assert "no model here" in (await made.health.troubles())["brain"]
 

@@ -28,7 +28,7 @@ from tests.brain_server import say
 from tests.cases.given import new
 from tests.door.conftest import Open, Running
 from tests.door.test_socket import Tab
-from tests.door.waiting import until
+from tests.waiting import until
 
 CARD = "11010519491231002X"
 FORM = {"person_kind": "id_card", "person_number": CARD}

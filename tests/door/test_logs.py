@@ -11,9 +11,9 @@ import threading
 
 import pytest
 
-from door.logs import FLUSH_EVERY, _Lines  # pyright: ignore[reportPrivateUsage]
+from door.logs import _Lines  # pyright: ignore[reportPrivateUsage]
 from tests.door.conftest import ROOT
-from tests.door.waiting import until
+from tests.waiting import until
 
 PROGRAM = """
 import logging, structlog
@@ -84,7 +84,7 @@ async def test_lines_of_a_running_house_are_written_together_and_soon() -> None:
     for n in range(100):
         out.msg(b"%d" % n)
     assert file.writes == 0
-    await until(lambda: file.writes, FLUSH_EVERY + 1)
+    await until(lambda: file.writes)
     assert file.writes == 1
     assert file.getvalue().split() == [b"%d" % n for n in range(100)]
 

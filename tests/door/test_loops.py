@@ -12,7 +12,7 @@ from core.model import ConversationId
 from door import loops
 from door.loops import Loops
 from door.workers import Pool
-from tests.door.waiting import until
+from tests.waiting import until
 
 
 async def test_a_loop_that_dies_is_started_again_and_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from door import news
 from tests.cases.given import FACTS, bank, opened
 from tests.channels import kannel_cases
 from tests.door.conftest import ROOT, Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 TO_CLOSE = (Act.ACCEPT, Act.HANDLE, Act.REPLY, Act.VISIT, Act.CLOSE)
 SMS = {"sms": kannel_cases.config("http://127.0.0.1:9"), "web": {"kind": "web"}}
@@ -82,7 +82,7 @@ async def test_a_change_by_api_and_one_by_command_are_each_told_once(
             env=clean | {"QIANTAI_DATA": str(running.house.settings.data), "QIANTAI_DATABASE_URL": ledger_url},
         )
         assert await child.wait() == 0
-        await until(lambda: len(heard(running, case)) == 3, 10.0)
+        await until(lambda: len(heard(running, case)) == 3)
         assert "已经受理了" in heard(running, case)[1]
         assert "长安银行" in heard(running, case)[2]
 

@@ -26,7 +26,7 @@ from door.sender import LEASE_SECONDS, Sender
 from tests.conftest import Clock
 from tests.door.conftest import HOOK, SECRET, Platform
 from tests.door.test_house import process
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 TEXT = "一" * 40 + "。" + "二" * 40 + "。" + "三" * 40 + "。"
 PARTS = [TEXT[n : n + 41] for n in (0, 41, 82)]
@@ -216,7 +216,7 @@ async def test_a_process_that_is_killed_while_it_sends_and_fetches_is_followed_b
     )
     channel = {"text_max": 50, "file_origins": [other.url]}
     async with process(settings, other, **channel) as house:
-        await asyncio.gather(*(asyncio.wait_for(one.wait(), 60) for one in both))
+        await asyncio.gather(*(asyncio.wait_for(one.wait(), PATIENCE) for one in both))
         house.process.kill()
         await house.process.wait()
     over.set()
@@ -224,13 +224,13 @@ async def test_a_process_that_is_killed_while_it_sends_and_fetches_is_followed_b
     # What a dead house has taken is free again after a while; nobody waits for that here.
     await store.write(lambda conn: conn.execute(update(file).values(next_try_at=now)) and None)
     async with process(settings, other, **channel):
-        await until(lambda: [body["part"] for body in other.sent if "part" in body] == [2, 3], 60)
+        await until(lambda: [body["part"] for body in other.sent if "part" in body] == [2, 3])
 
         async def kept() -> bool:
             states = await store.read(lambda conn: conn.execute(select(file.c.state, file.c.attempts)).all())
             return [tuple(row) for row in states] == [("kept", 2)]
 
-        await until(kept, 60)
+        await until(kept)
     assert fetched == 2
     await store.close()
     await runner.cleanup()

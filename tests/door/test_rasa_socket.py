@@ -18,7 +18,7 @@ from core.model import Author, ConversationId, MessageKind, Rendered
 from door import rasa_socket
 from tests.brain_server import BrainServer, say
 from tests.door.conftest import Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 RASA = "rasa"
 CHANNELS = {"channels": {RASA: {"kind": "rasa_webchat", "max_text": 50, "origins": ["https://bank.example"]}}}

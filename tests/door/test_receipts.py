@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from core.tables import alarm, outbox
 from tests.door.conftest import Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from core.model import Author, Capabilities, ChannelId, Inbound, Outbound, Rende
 from core.tables import address, conversation, outbox
 from door import sender
 from tests.door.conftest import HOOK, SECRET, Open, Platform, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)

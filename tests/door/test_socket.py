@@ -21,7 +21,7 @@ from core.model import ChannelId, ConversationId, Locale
 from core.tables import conversation, conversation_seq, inbox, message
 from door import socket as door_socket
 from tests.door.conftest import Open, Running
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 WEB = ChannelId("web")
 
@@ -48,9 +48,9 @@ class Tab:
         await self.send(type="msg", cid=cid, text=text)
         return await self.next("ack", cid=cid)
 
-    async def next(self, kind: str, seconds: float = 5.0, **fields: Any) -> dict[str, Any]:
+    async def next(self, kind: str, **fields: Any) -> dict[str, Any]:
         """The next frame of this kind and these fields; others are passed over and kept in `frames`."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 received = await self.ws.receive()
                 assert received.type is WSMsgType.TEXT, (received.type, self.ws.close_code)
@@ -64,9 +64,9 @@ class Tab:
         fields: Any = {"from": author}  # no name for an argument
         return await self.next("msg", **fields)
 
-    async def end(self, seconds: float = 5.0) -> int | None:
+    async def end(self) -> int | None:
         """The close code the server ends the socket with."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 received = await self.ws.receive()
                 if received.type is not WSMsgType.TEXT:
@@ -231,7 +231,7 @@ async def test_a_page_hears_of_what_nobody_told_it(running: Running, monkeypatch
         await one.hello()
         await one.next("msg")
         await whisper(running, one.conversation, "unannounced")
-        assert (await one.next("msg", seconds=door_socket.SWEEP_EVERY + 2))["text"] == "unannounced"
+        assert (await one.next("msg"))["text"] == "unannounced"
 
 
 async def test_news_between_the_first_read_and_the_waiting_is_not_missed(

@@ -23,7 +23,7 @@ from door.reception import Reception
 from tests.brain_server import BrainServer
 from tests.door.bot_api import TOKEN, BotApi, Refused, bot_api
 from tests.door.conftest import Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 BOT = "bot"
 PUBLIC = "https://desk.example"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -20,12 +19,11 @@ from core.tables import EPOCH, MICROSECOND, conversation, inbox
 from tests.brain_server import Answer, say
 from tests.door.conftest import Open, Running
 from tests.door.stub_brain import as_told
-from tests.door.waiting import until
 from tests.servers import free_port
+from tests.waiting import PATIENCE, until
 
 # The budgets of DESIGN §2 a tenth as long, so that a whole outage fits into two seconds.
 SHORT: dict[str, Any] = {"action_timeout": 0.1, "brain_timeout": 0.2, "hold_after": 0.6}
-HELD_WITHIN = 0.6  # seconds
 
 
 @pytest.fixture(autouse=True)
@@ -70,10 +68,9 @@ async def test_a_brain_that_fails_three_times_parks_the_message_tells_and_alarms
     async with open_doors(**SHORT) as running:
         good = running.house.brain.url
         fail(running)
-        began = time.monotonic()
         await running.hear("怎么查自己的信用报告？")
         (held,) = await running.said(1)
-        assert time.monotonic() - began < HELD_WITHIN + 0.6  # and a sweep
+        assert [state for state, _ in await outcome(running)] != ["parked"]  # told before the tries are over
         assert (held.author, held.text) == (Author.SYSTEM, text(running, "hold"))
         both = await running.said(2)
         assert [line.text for line in both] == [text(running, "hold"), text(running, "parked")]
@@ -125,7 +122,7 @@ async def test_messages_behind_a_failing_one_wait_their_turn_and_are_answered_in
         await running.hear("poison")
         for n in range(3):
             await running.hear(f"good {n}")
-        await until(lambda: len(running.platform.sent) == 5, 10)  # held, parked, three answers
+        await until(lambda: len(running.platform.sent) == 5)  # held, parked, three answers
         assert [turn["text"] for turn in running.brain.asked] == ["poison"] * 3 + [f"good {n}" for n in range(3)]
         assert [state for state, _ in await outcome(running)] == ["parked", "done", "done", "done"]
 
@@ -135,7 +132,7 @@ async def test_one_outage_one_holding_sentence_however_many_messages(open_doors:
         running.brain.hang()
         for n in range(4):
             await running.hear(f"第{n}条消息")
-        await until(lambda: _parked(running, 4), 15)
+        await until(lambda: _parked(running, 4))
         told = [line.text for line in await running.said(5)]
         assert told.count(text(running, "hold")) == 1
         assert told.count(text(running, "parked")) == 4
@@ -151,11 +148,9 @@ async def _parked(running: Running, count: int) -> bool:
 )
 async def test_safety_does_not_wait_for_the_brain(open_doors: Open, words: str, key: str) -> None:
     async with open_doors(**SHORT) as running:
-        down(running)
-        began = time.monotonic()
+        running.brain.hang()
         await running.hear(words)
         (told,) = await running.said(1)
-        assert time.monotonic() - began < 0.5
         assert told.text == text(running, key)
         assert await alarms(running) == (["emergency"] if key == "emergency" else [])
         for one in await running.house.store.read(alarm.open_alarms):
@@ -163,18 +158,16 @@ async def test_safety_does_not_wait_for_the_brain(open_doors: Open, words: str, 
 
 
 async def test_an_emergency_does_not_queue_behind_turns_that_wait_for_a_slow_brain(open_doors: Open) -> None:
-    async with open_doors(turns_in_flight=2) as running:
-        running.brain.hang()
+    async with open_doors(turns_in_flight=2, brain_timeout=2 * PATIENCE) as running:
+        running.brain.hang()  # until it is woken: what queues behind the others is not answered before
         for n in range(10):
             await running.hear("hi", f"s{n}")
         await until(lambda: len(running.brain.asked) == 2)
-        began = time.monotonic()
         await running.hear("有人打我，救命", "berta")
         (told,) = await running.said(1, "berta")
         assert told.text == text(running, "emergency")
-        assert time.monotonic() - began < 0.5
         running.brain.wake()
-        await until(lambda: len(running.platform.sent) == 11, 10)
+        await until(lambda: len(running.platform.sent) == 11)
 
 
 async def test_a_message_whose_wake_was_lost_is_found_by_the_sweeper(
@@ -184,7 +177,7 @@ async def test_a_message_whose_wake_was_lost_is_found_by_the_sweeper(
     await running.hear("hi")
     monkeypatch.undo()
     assert await running.lines()
-    await running.said(1, seconds=5)
+    await running.said(1)
 
 
 async def test_what_was_open_when_the_house_ended_is_answered_once_when_it_is_back(open_doors: Open) -> None:

@@ -14,7 +14,7 @@ from door.cli.channels import deliveries, post
 from tests.channels import kannel_cases
 from tests.channels.test_tables import NOWHERE, TABLES
 from tests.door.conftest import Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 STICKER = {"id": "k1", "sender": "wx-7788", "sticker": "x"}
 PLATFORMS = ("aliyun_sms", "kannel", "telegram", "tencent_sms", "twilio", "wechat")

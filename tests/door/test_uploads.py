@@ -17,7 +17,7 @@ from core.tables import file, message
 from door import uploads
 from tests.cases.test_attachments import PDF, PNG, PROGRAM, scanner
 from tests.door.conftest import Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 SITE = "https://bank.example"
 

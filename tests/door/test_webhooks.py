@@ -20,7 +20,7 @@ from core.errors import LedgerBusy
 from core.model import Author, DeliveryState
 from core.tables import inbox, message, outbox, unsupported
 from tests.door.conftest import SECRET, Open, Running
-from tests.door.waiting import until
+from tests.waiting import until
 
 
 async def rows(running: Running, table: object) -> int:
@@ -73,7 +73,7 @@ async def test_messages_of_one_sender_are_answered_in_order_and_others_do_not_wa
             await running.hear(f"{sender} {n}", sender)
 
     await asyncio.gather(*map(talk, senders))
-    await until(lambda: len(running.platform.sent) == 40, 20)
+    await until(lambda: len(running.platform.sent) == 40)
     for sender in senders:
         asked = [turn["text"] for turn in running.brain.asked if turn["text"].startswith(f"{sender} ")]
         assert asked == [f"{sender} {n}" for n in range(8)]
@@ -91,7 +91,7 @@ async def test_no_more_turns_are_with_the_brain_than_the_settings_allow(open_doo
         await asyncio.sleep(0.1)  # long enough for a fourth to arrive, were it let through
         assert len(running.brain.asked) == 3
         running.brain.wake()
-        await until(lambda: len(running.platform.sent) == 10, 10)
+        await until(lambda: len(running.platform.sent) == 10)
 
 
 async def test_a_receipt_moves_the_message_forward_and_never_back(running: Running) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,8 +188,6 @@ async def test_without_an_encoder_everything_goes_by_words_and_no_thread_is_made
 
 async def test_many_who_ask_at_once_all_get_their_own_answer(ask: Asking, search: Search) -> None:
     texts = [f"第{n}个问题" for n in range(200)]
-    started = time.perf_counter()
     found = await asyncio.gather(*(ask.ask(search, text, "zh") for text in texts))
-    assert time.perf_counter() - started < 10
     for text, one in zip(texts, found, strict=True):
         assert one.found == search.find(text, "zh", vector=one.vector)

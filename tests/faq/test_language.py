@@ -40,7 +40,7 @@ def test_what_does_not_tell_keeps_the_language_spoken_before(text: str, fallback
 def test_a_long_message_is_told_as_soon_as_a_short_one(char: str) -> None:
     started = time.process_time()
     detect(char * 100_000, "zh")  # the longest that can be set; with the square of its length it would take minutes
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 10
 
 
 NAMES = ["Alipay", "Apple Pay", "VISA", "ok thx", "WeChat", "ICBC"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,10 +24,10 @@ from faq import files, versions
 from faq.publish import Library
 from tests.conftest import Clock
 from tests.faq.folder import edit, make
+from tests.waiting import until
 
 SHORT = "用卡到取款机。"
 NEW = "请用卡到取款机。"
-DEADLINE = 20.0  # seconds; a save is seen within one
 
 
 class Desk:
@@ -74,12 +74,6 @@ def desk(store: Store, folder: Path, clock: Clock) -> Desk:
 
 def answer(library: Library, entry: str = "F02") -> str:
     return library.current.renderer.render(Say(faq=entry), "zh").text
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not true():  # noqa: ASYNC110 (what is waited for is a file system's word, which sets no event of ours)
-            await asyncio.sleep(0.02)
 
 
 # Opening ------------------------------------------------------------------------------------------------------------
@@ -492,9 +486,11 @@ async def test_the_day_turns_by_itself(watching: Library, desk: Desk) -> None:
 async def test_a_broken_save_is_told_and_the_next_good_one_taken(watching: Library, desk: Desk) -> None:
     before = watching.version
     desk.save("confidence: sure\n", "confidence: V\n")
-    async with asyncio.timeout(DEADLINE):
-        while "content_broken" not in await desk.alarms():  # noqa: ASYNC110 (nor does the ledger's)
-            await asyncio.sleep(0.02)
+
+    async def told() -> bool:
+        return "content_broken" in await desk.alarms()
+
+    await until(told)
     assert watching.version == before
     desk.save("confidence: V2\n", "confidence: sure\n")
     await until(lambda: watching.version != before)

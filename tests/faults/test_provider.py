@@ -17,6 +17,7 @@ from aiohttp import web
 
 from channels.webhook import SIGNATURE_HEADER, sign
 from door.cli.bench.control import Child, ChildDied
+from tests.waiting import PATIENCE
 
 SECRET = "0123456789abcdef"
 Behaviour = Callable[["FakeHouse", dict[str, Any]], Coroutine[None, None, None]]
@@ -58,7 +59,7 @@ class FakeHouse:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Waits for a message that makes it `true`."""
-        async with asyncio.timeout(20), self._heard:
+        async with asyncio.timeout(PATIENCE), self._heard:
             await self._heard.wait_for(true)
 
     async def reply(self, message: dict[str, Any], *, id: int = 0) -> int:

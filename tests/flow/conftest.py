@@ -23,10 +23,10 @@ import pytest
 
 from tests.faq.folder import ENCODED
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_MOST = 120.0  # seconds; 4 are usual, a busy machine that trains the brain first takes longer
-ANSWER_MOST = 15.0  # seconds
 
 
 class RealHouse:
@@ -122,7 +122,7 @@ class Page:
 
     async def frame(self, *types: str) -> dict[str, Any]:
         """The next frame of one of `types`; messages on the way are kept in `seen`."""
-        async with asyncio.timeout(ANSWER_MOST):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 frame = json.loads(await self._socket.receive_str())
                 if frame["type"] == "msg":

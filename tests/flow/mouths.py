@@ -26,13 +26,12 @@ from core.model import ConversationId
 from core.tables import inbox, outbox
 from door.cli.line import Line
 from door.house import House
-from tests.door.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "https://desk.example"  # our address as Twilio knows it
 ACCOUNT = "AC" + "0" * 32
 SECRET = "a secret of sixteen characters or more"
-ANSWER_MOST = 60.0  # seconds for the replies to one message, on a busy machine with all scripts at once
 PHOTO = bytes.fromhex(  # a PNG of one pixel
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ffff3f0005fe02fe0def46b8"
     "0000000049454e44ae426082"
@@ -159,7 +158,7 @@ class AtTerminal:
         assert self._process.stdout
         self._process.stdin.write(f"{text}\n".encode())
         await self._process.stdin.drain()
-        line = await asyncio.wait_for(self._process.stdout.readline(), ANSWER_MOST)
+        line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         record = json.loads(line)
         assert "error" not in record, record
         return [Heard(text=reply["text"], buttons=tuple(reply["buttons"])) for reply in record["replies"]]
@@ -196,7 +195,7 @@ class AtWidget:
 
     async def _replies(self) -> list[Heard]:
         lines = self._page.locator(".line.bot")
-        await lines.nth(self._seen).wait_for(timeout=ANSWER_MOST * 1000)
+        await lines.nth(self._seen).wait_for(timeout=PATIENCE * 1000)
         await asyncio.sleep(0.15)  # the replies of a turn are shown in one go: this much silence ends them
         count = await lines.count()
         heard: list[Heard] = []
@@ -232,7 +231,7 @@ class Posted:
     async def _told(self, **message: Any) -> list[Heard]:
         seen = len(self._came)
         await self._post(f"m{next(self._ids)}", message)
-        await until(self._is_quiet, ANSWER_MOST)
+        await until(self._is_quiet)
         return self._came[seen:]
 
     async def _is_quiet(self) -> bool:
@@ -266,8 +265,8 @@ class Mouths:
         """A new person at `channel`, or one who comes for the first time; `who` names them there."""
         match channel:
             case "web":
-                line = await self._stack.enter_async_context(Line(self._url, "web", language, ANSWER_MOST))
-                await line.greeting(ANSWER_MOST)
+                line = await self._stack.enter_async_context(Line(self._url, "web", language, PATIENCE))
+                await line.greeting(PATIENCE)
                 return AtPage(line)
             case "terminal":
                 return AtTerminal(await self._stack.enter_async_context(_terminal(self._url, language)))
@@ -309,7 +308,7 @@ class Mouths:
 
 @asynccontextmanager
 async def _terminal(url: str, language: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    options = ("--json", "--url", url, "--language", language, "--timeout", str(ANSWER_MOST))
+    options = ("--json", "--url", url, "--language", language, "--timeout", str(PATIENCE))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "door.cli", "chat", *options),
         cwd=ROOT,
@@ -322,4 +321,4 @@ async def _terminal(url: str, language: str) -> AsyncIterator[asyncio.subprocess
     finally:
         assert process.stdin
         process.stdin.close()
-        await asyncio.wait_for(process.wait(), ANSWER_MOST)
+        await asyncio.wait_for(process.wait(), PATIENCE)

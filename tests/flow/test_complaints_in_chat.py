@@ -29,13 +29,12 @@ from door.house import House, open_house
 from door.listening import LOOPBACK, Listening, bind
 from faq import facts
 from tests.browser.conftest import CHROMIUM
-from tests.door.waiting import until
 from tests.faq.folder import ENCODED
 from tests.flow.mouths import ROOT, Mouths, MovingClock, World, world
 from tests.flow.talking import Leaves, Person, Script, has, scripts
+from tests.waiting import until
 
 MORNING = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # a Friday, 10:00 in Beijing
-READY_MOST = 120.0  # seconds; 4 are usual
 AT_ONCE = 12  # people who talk at the same time
 NOT_ASKED = "未向机构投诉"  # what stands for the institution that was complained to first, where there was none
 DANGERS = ("emergency", "fraud.now", "fraud.more", "fraud.again")  # keys of what frightens whoever is in none
@@ -161,7 +160,7 @@ async def day(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Asy
         stack.push_async_callback(door.stop)
         process, known = house.brain_process, known_institutions()
         assert process is not None
-        await until(process.up.is_set, READY_MOST)
+        await until(process.up.is_set)
         await house.store.write(lambda conn: institutions.load(conn, known, now=clock()))
         token = await house.store.write(lambda conn: issue(conn, name="desk", scopes=SCOPES, now=clock()))
         url = f"http://{LOOPBACK}:{door.port}"

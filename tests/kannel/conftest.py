@@ -18,9 +18,8 @@ from door.cli.setup.system import KANNEL
 from tests.flow.conftest import ROOT, RealHouse
 from tests.kannel.gateway import FakePhone, Phone, RealKannel, joined
 from tests.kannel.smsc import SmppPhone, Smsc
-from tests.kannel.waiting import until
+from tests.waiting import wait_until
 
-ANSWER_MOST = 20.0  # seconds; 1 is usual, a busy machine takes longer
 # Three parts, and at both borders an emoji that a cut by units would tear.
 LONG = "再见！" + "祝" * 63 + "🏦" + "您" * 58 + "👨‍👩‍👧" + "好" * 20
 
@@ -65,7 +64,7 @@ class Site:
         """Kannel with its link to the carrier, if that is the one over SMPP."""
         gateway.start()
         if gateway is self.smpp:
-            until(lambda: "(online" in gateway.links(), ANSWER_MOST, gateway.log)
+            wait_until(lambda: "(online" in gateway.links(), gateway.log)
 
     def stop(self) -> None:
         self.house.stop()
@@ -88,7 +87,7 @@ class Site:
             messages = joined(phone.parts())
             return messages if len(messages) >= count else []
 
-        return until(shown, ANSWER_MOST, self.house.log.read_text)
+        return wait_until(shown, self.house.log.read_text)
 
     def ledger(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.house.data / "qiantai.db") as ledger:

@@ -14,11 +14,10 @@ from channels.kannel import Config
 from core.model import ChannelId
 from door.cli.kannel import Carrier, Gateway, render
 from door.cli.setup.system import KANNEL
-from tests.kannel.waiting import until
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 BEARERBOX, SMSBOX, FAKESMSC = KANNEL
-UP_MOST = 20.0  # seconds; 1 is usual
 PARTS = re.compile(rb"Got message \d+: <(.*)>")
 
 
@@ -130,9 +129,9 @@ class RealKannel:
     def start(self) -> None:
         """Both boxes, ready to take and to bring messages."""
         self._bearerbox.start()
-        until(lambda: "Status: running" in self.status(), UP_MOST, self.log)
+        wait_until(lambda: "Status: running" in self.status(), self.log)
         self._smsbox.start()
-        until(lambda: "smsbox:" in self.status() and self._sends(), UP_MOST, self.log)
+        wait_until(lambda: "smsbox:" in self.status() and self._sends(), self.log)
 
     def kill(self) -> None:
         """As if the power had gone."""
@@ -182,7 +181,7 @@ class FakePhone:
 
     def start(self) -> None:
         self._in = self._program.start(subprocess.PIPE)
-        until(lambda: "(online" in self._gateway.links(), UP_MOST, self._gateway.log)
+        wait_until(lambda: "(online" in self._gateway.links(), self._gateway.log)
 
     def kill(self) -> None:
         self._program.kill()

@@ -15,10 +15,10 @@ import pytest
 from channels import configured
 from channels.kannel import check
 from core.model import ChannelId
-from tests.kannel.conftest import ANSWER_MOST, LONG, Site
+from tests.kannel.conftest import LONG, Site
 from tests.kannel.gateway import Phone, RealKannel, joined
 from tests.kannel.smsc import THROTTLED, WRONG_ADDRESS, Verdict
-from tests.kannel.waiting import until
+from tests.waiting import wait_until
 
 WAYS = pytest.mark.parametrize("way", ["fakesmsc", "smpp"])
 
@@ -105,20 +105,20 @@ def test_the_carriers_word_reaches_the_ledger(site: Site, verdict: Verdict, stat
     phone = site.phone("smpp")
     site.smsc.verdicts[phone.number] = verdict
     phone.says(REPORT)
-    until(lambda: site.last_sent(phone) == (state, why), ANSWER_MOST, site.smpp.log)
+    wait_until(lambda: site.last_sent(phone) == (state, why), site.smpp.log)
 
 
 def test_a_message_of_three_parts_has_failed_when_its_first_part_has(site: Site) -> None:
     phone = site.phone("smpp")
     site.smsc.verdicts[phone.number] = Verdict(stat="UNDELIV", only_parts_with="再见")
     phone.says("再见")
-    until(lambda: site.last_sent(phone) == ("failed", "failed: UNDELIV 011"), ANSWER_MOST, site.smpp.log)
+    wait_until(lambda: site.last_sent(phone) == ("failed", "failed: UNDELIV 011"), site.smpp.log)
 
 
 def test_the_made_up_carrier_says_delivered(site: Site) -> None:
     phone = site.phone("fakesmsc")
     phone.says(REPORT)
-    until(lambda: site.last_sent(phone) == ("delivered", ""), ANSWER_MOST, site.fake.log)
+    wait_until(lambda: site.last_sent(phone) == ("delivered", ""), site.fake.log)
 
 
 # Who may call --------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_what_the_carrier_cannot_take_now_comes_once_it_can(site: Site) -> None:
     phone = site.phone("smpp")
     site.smsc.verdicts[phone.number] = Verdict(status=THROTTLED)
     phone.says(REPORT)
-    until(lambda: site.smsc.refused[phone.number], ANSWER_MOST, site.smpp.log)
+    wait_until(lambda: site.smsc.refused[phone.number], site.smpp.log)
     del site.smsc.verdicts[phone.number]
     is_answered_once(site, phone, "征信中心")
 
@@ -174,9 +174,9 @@ def test_what_the_carrier_cannot_take_now_comes_once_it_can(site: Site) -> None:
 def test_an_answer_that_kannel_holds_outlives_the_death_of_its_boxes(site: Site) -> None:
     phone = site.phone("fakesmsc")
     site.carrier_phone.kill()
-    until(lambda: "(online" not in site.fake.links(), ANSWER_MOST, site.fake.log)
+    wait_until(lambda: "(online" not in site.fake.links(), site.fake.log)
     call(site, site.fake.channel["secret"], **{"id": "held", "from": phone.number, "to": "1", "text": REPORT})
-    until(lambda: site.last_sent(phone) == ("sent", ""), ANSWER_MOST)
+    wait_until(lambda: site.last_sent(phone) == ("sent", ""))
     site.fake.kill()
     site.fake.start()
     site.carrier_phone.start()
@@ -190,8 +190,8 @@ def test_an_answer_that_finds_no_kannel_waits_in_the_house(site: Site) -> None:
     query = urllib.parse.urlencode({"id": "waits", "from": phone.sender, "to": "1", "text": REPORT})
     with urllib.request.urlopen(f"{site.house.base}/c/smpp/{secret}/mo?{query}", timeout=10) as answer:
         assert answer.status == 200
-    until(lambda: site.last_sent(phone)[0] == "ready", ANSWER_MOST)
-    until(lambda: "server_down" in site.last_sent(phone)[1], ANSWER_MOST)
+    wait_until(lambda: site.last_sent(phone)[0] == "ready")
+    wait_until(lambda: "server_down" in site.last_sent(phone)[1])
     site.begin(site.smpp)
     is_answered_once(site, phone, "征信中心")
 
@@ -201,14 +201,14 @@ def test_a_house_that_is_killed_answers_afterwards_what_it_had_taken_and_what_ca
     brain = site.house.brain_pid()
     os.kill(brain, signal.SIGSTOP)
     before.says(DEPOSIT)
-    until(lambda: site.accepted(before) == 1, ANSWER_MOST, site.house.log.read_text)
+    wait_until(lambda: site.accepted(before) == 1, site.house.log.read_text)
     site.house.kill()
     os.kill(brain, signal.SIGKILL)
     meanwhile.says(REPORT)
     lost.says(REPORT)
-    until(lambda: refused(site.fake, meanwhile) and refused(site.smpp, lost), ANSWER_MOST, site.smpp.log)
+    wait_until(lambda: refused(site.fake, meanwhile) and refused(site.smpp, lost), site.smpp.log)
     # What Kannel itself loses: a message is out of its store as soon as smsbox calls the house with it.
-    until(lambda: "store size 0" in site.smpp.status(), ANSWER_MOST, site.smpp.log)
+    wait_until(lambda: "store size 0" in site.smpp.status(), site.smpp.log)
     site.smpp.kill()
     site.begin(site.smpp)
     site.house.start()

@@ -18,7 +18,7 @@ from core.tables import outbox as rows
 from door import holding
 from tests.channels.wechat_cipher import Key
 from tests.door.conftest import Open, Running, brain, make_settings, open_doors, platform
-from tests.door.waiting import until
+from tests.waiting import until
 from tests.wechat.platform import WeChat, serving
 
 __all__ = ["brain", "make_settings", "open_doors", "platform"]

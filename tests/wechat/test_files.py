@@ -10,7 +10,7 @@ from sqlalchemy import select
 from cases import attachments, history, lookup
 from core.tables import file
 from tests.brain_server import say
-from tests.door.waiting import until
+from tests.waiting import until
 from tests.wechat.conftest import Desk
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a receipt" * 50

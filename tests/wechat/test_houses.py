@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from tests.door.waiting import until
 from tests.servers import Postgres
+from tests.waiting import until
 from tests.wechat.conftest import PACE, Account, Desk
 from tests.wechat.platform import OUT_OF_ORDER
 

@@ -17,7 +17,7 @@ from core.model import Notice
 from core.tables import inbox, outbox
 from door import news
 from tests.cases.given import FACTS, bank, opened
-from tests.door.waiting import until
+from tests.waiting import until
 from tests.wechat.conftest import Account, Desk
 
 ACCEPTED = "accepted-notice-of-this-account"

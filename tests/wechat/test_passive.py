@@ -22,7 +22,7 @@ from core.tables import address, outbox
 from door import holding, sender
 from door.answers import send_plain
 from tests.brain_server import say
-from tests.door.waiting import until
+from tests.waiting import until
 from tests.wechat.conftest import PACE, Account, Desk
 from tests.wechat.platform import OUT_OF_ORDER
 

@@ -21,7 +21,7 @@ from door import house
 from door.reception import Reception
 from tests.brain_server import say
 from tests.door.conftest import Open
-from tests.door.waiting import until
+from tests.waiting import until
 from tests.wechat.conftest import KEY, SECRET, Account, Desk, settings
 from tests.wechat.platform import OUT_OF_ORDER, WeChat, serving
 
