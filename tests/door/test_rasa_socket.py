@@ -127,6 +127,7 @@ async def test_what_was_shown_is_shown_once_although_the_ledger_could_not_note_i
             (session,) = tab.confirmed
             await tab.write("/get_started")
             await until(lambda: 2 in failed and (until_it_leaves or not in_trouble()))  # 1 is the opening, 2 the answer
+            await until(lambda: tab.shown)
             assert len(tab.shown) == 1
         await until(lambda: house.house.store.read(lambda conn: shown.upto(conn, house.conversation(session, RASA))))
         async with page(house, session) as tab:

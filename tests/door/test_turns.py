@@ -20,7 +20,7 @@ from tests.brain_server import Answer, say
 from tests.door.conftest import Open, Running
 from tests.door.stub_brain import as_told
 from tests.servers import free_port
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 # The budgets of DESIGN §2 a tenth as long, so that a whole outage fits into two seconds.
 SHORT: dict[str, Any] = {"action_timeout": 0.1, "brain_timeout": 0.2, "hold_after": 0.6}
@@ -158,7 +158,7 @@ async def test_safety_does_not_wait_for_the_brain(open_doors: Open, words: str, 
 
 
 async def test_an_emergency_does_not_queue_behind_turns_that_wait_for_a_slow_brain(open_doors: Open) -> None:
-    async with open_doors(turns_in_flight=2, brain_timeout=2 * PATIENCE) as running:
+    async with open_doors(turns_in_flight=2, brain_timeout=100, hold_after=110, turn_window=400) as running:
         running.brain.hang()  # until it is woken: what queues behind the others is not answered before
         for n in range(10):
             await running.hear("hi", f"s{n}")
