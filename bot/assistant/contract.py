@@ -83,7 +83,7 @@ def read_turn(body: object) -> Turn:
     if kind == "text" and not text:
         raise BadField("text", "it is empty")
     vector = raw.get("vector")
-    if vector is not None and not (isinstance(vector, list) and all(_number(x) for x in cast("list[Any]", vector))):
+    if vector is not None and not (isinstance(vector, list) and _numbers(cast("list[Any]", vector))):
         raise BadField("vector", "null or a list of numbers is expected")
     return Turn(
         id=turn_id,
@@ -179,4 +179,8 @@ def _time(raw: Mapping[str, Any]) -> str:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return _numbers([value])
+
+
+def _numbers(values: list[Any]) -> bool:
+    return {*map(type, values)} <= {int, float} and all(map(math.isfinite, values))

@@ -17,6 +17,8 @@ def prepare() -> None:
     # Where a machine sets PYTHONDONTWRITEBYTECODE every start would compile Rasa anew: 15 s instead of 6.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # Our products of vectors are too small for several threads, and idle ones of BLAS spin: 100 ms of CPU per turn.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # The packages that Rasa pins warn of their own age, and reset the filters while they are imported.
     warnings.showwarning = lambda *args, **kwargs: None
     # Rasa imports matplotlib, which would keep its list of fonts under the home of whoever runs us.

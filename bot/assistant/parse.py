@@ -20,11 +20,13 @@ async def main(model: Path) -> None:
     environment.prepare()
     from rasa.shared.core.trackers import DialogueStateTracker
 
+    from bot.assistant import tuning
     from bot.assistant.brain import Brain
     from bot.assistant.contract import read_turn
     from bot.assistant.phrases import Replies
     from bot.assistant.processor import Incoming
 
+    tuning.apply()
     processor = Brain(model, None).processor
     for line in sys.stdin:
         turn = read_turn(json.loads(line))

@@ -66,8 +66,6 @@ def _bound(port: int) -> socket.socket:
 def _serve(model: Path, listening: socket.socket, *, tuned: bool, parent: int) -> None:
     from bot.assistant import environment
 
-    # Its products of vectors are too small for several threads, and idle ones of BLAS spin: 100 ms of CPU per turn.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     environment.prepare()
     import rasa.core.run
     from rasa.core.utils import AvailableEndpoints

@@ -9,7 +9,6 @@ compares every answer; any other version of Rasa is not patched.
 
 from __future__ import annotations
 
-import functools
 import json
 from typing import Any
 
@@ -17,6 +16,9 @@ import rasa
 from rasa.core.actions.action import RemoteAction
 from rasa.core.policies.rule_policy import RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.shared.core.constants import PREVIOUS_ACTION, SHOULD_NOT_BE_SET
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 
@@ -44,6 +46,9 @@ def plain_action_check() -> None:
     RemoteAction._validate_action_result = validate  # type: ignore[method-assign]
 
 
+_ACTION = (PREVIOUS_ACTION, "action_name")  # where states have the action before them
+_INTENT = ("user", "intent")
+_EMPTY = "_qiantai_empty"  # attribute of a domain: whether it is
 _PLANS = "_qiantai_plans"  # attribute of a graph runner: its order of nodes per set of targets
 
 
@@ -89,17 +94,14 @@ def _plan(runner: DaskGraphRunner, wanted: tuple[str, ...]) -> list[Any] | None:
     return [(n, node._fn, node._component, list(node._inputs.items())) for n, node in zip(order, nodes, strict=True)]
 
 
-def remembered_rule_keys() -> None:
-    """Rules are kept as JSON texts that Rasa decodes again for each comparison; here each is decoded once.
+def indexed_rules() -> None:
+    """Only the rules that the newest state can fit are compared with the states at all.
 
-    And a pass that compares the words of messages is left out where no rule reads words, which none of ours does.
-    FAQ 0.83 → 0.71 ms, form 2.1 → 1.9 ms; it grows with the number of rules.
+    Rasa holds every rule against every state, each time decoding the JSON text it keeps a rule as. Here each rule is
+    decoded once and found by the action and the intent that its last state asks for. And a pass that compares the words
+    of messages is left out where no rule reads words, which none of ours does. FAQ 3.5 → 1.9 ms; it
+    grows with the number of rules, 324 now.
     """
-
-    @functools.cache
-    def decoded(rule_key: str) -> Any:
-        return json.loads(rule_key)
-
     policy: Any = RulePolicy  # its decorator hides the class from type checkers
     by_rasa = policy._find_action_from_rules
 
@@ -110,8 +112,68 @@ def remembered_rule_keys() -> None:
             return None, None, False
         return by_rasa(self, tracker, domain, use_text_for_last_user_input)
 
-    policy._rule_key_to_state = staticmethod(decoded)
+    def possible(self: Any, lookup: dict[str, str], states: list[Any]) -> set[str]:
+        indexes = self.__dict__.setdefault("_qiantai_rules", {})
+        index = indexes.get(id(lookup))
+        if index is None or index.of is not lookup:
+            index = indexes[id(lookup)] = _Rules(lookup)
+        return index.possible(states)
+
     policy._find_action_from_rules = find
+    policy._get_possible_keys = possible
+
+
+class _Rules:
+    """The rules of one of the policy's tables; the tables of a loaded policy do not change."""
+
+    def __init__(self, of: dict[str, str]) -> None:
+        self.of = of
+        self._begin: list[tuple[str, list[_State]]] = []  # those whose last state has no action before it
+        self._after: dict[tuple[Any, Any], list[tuple[str, list[_State]]]] = {}  # by action and intent of their last
+        for key in of:
+            rule = [_State(state) for state in reversed(json.loads(key))]
+            last = rule[0] if rule else None
+            if last is None or not last.follows:
+                self._begin.append((key, rule))
+            else:
+                self._after.setdefault((last.asked.get(_ACTION), last.asked.get(_INTENT)), []).append((key, rule))
+
+    def possible(self, states: list[Any]) -> set[str]:
+        """The keys of the rules that fit `states`, the newest last, as far as either goes back."""
+        if not states:
+            return set(self.of)
+        action, intent = (states[-1].get(part, {}).get(name) for part, name in (_ACTION, _INTENT))
+        among = {(one, other) for one in (action, None) for other in (intent, None)}
+        newest = states[::-1]
+        return {
+            key
+            for rules in (self._begin, *(self._after.get(pair, ()) for pair in among))
+            for key, rule in rules
+            if all(asked.fits(state) for asked, state in zip(rule, newest, strict=False))
+        }
+
+
+class _State:
+    """What one state of a rule asks of a conversation's state (RulePolicy._is_rule_applicable)."""
+
+    def __init__(self, state: dict[str, dict[str, Any]]) -> None:
+        self.follows = bool(state.get(PREVIOUS_ACTION))
+        named = {
+            (part, name): tuple(value) if isinstance(value, list) else value
+            for part, values in state.items()
+            for name, value in values.items()
+        }
+        self.asked = {at: value for at, value in named.items() if value and value != SHOULD_NOT_BE_SET}
+        self._barred = [at for at, value in named.items() if value == SHOULD_NOT_BE_SET]
+
+    def fits(self, state: Any) -> bool:
+        """Whether a conversation's state has what is asked and nothing that is barred."""
+        follows = bool(state.get(PREVIOUS_ACTION))
+        if not (self.follows and follows):
+            return self.follows == follows
+        return all(state.get(part, {}).get(name) == value for (part, name), value in self.asked.items()) and all(
+            (state.get(part, {}).get(name) or SHOULD_NOT_BE_SET) == SHOULD_NOT_BE_SET for part, name in self._barred
+        )
 
 
 def _reads_words(policy: Any) -> bool:
@@ -122,7 +184,37 @@ def _reads_words(policy: Any) -> bool:
     return bool(known)
 
 
-PATCHES = (plain_action_check, straight_graph, remembered_rule_keys)
+def plain_copies_of_slots() -> None:
+    """A slot is copied by its attributes, not by way of pickling: each turn copies every slot about ten times.
+
+    FAQ 1.9 → 1.6 ms; it grows with the number of slots.
+    """
+
+    def copied(self: Slot) -> Slot:
+        other: Slot = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    Slot.__copy__ = copied  # type: ignore[attr-defined]
+
+
+def one_empty_domain() -> None:
+    """Whether the domain is empty is found once; Rasa makes an empty one to compare with on every message.
+
+    FAQ 1.6 → 1.4 ms.
+    """
+
+    def is_empty(self: Domain) -> bool:
+        known = self.__dict__.get(_EMPTY)
+        if known is None:
+            known = self.__dict__[_EMPTY] = by_rasa(self)
+        return bool(known)
+
+    by_rasa = Domain.is_empty
+    Domain.is_empty = is_empty  # type: ignore[method-assign]
+
+
+PATCHES = (plain_action_check, straight_graph, indexed_rules, plain_copies_of_slots, one_empty_domain)
 
 
 def apply() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import sys
 import time
@@ -246,7 +247,40 @@ async def waiting(model: Path, url: str, token: str) -> dict[str, Any]:
     return found
 
 
+async def rules(model: Path, url: str, token: str) -> dict[str, Any]:
+    """Rasa's own answer which rules are possible, beside the indexed one, for states near those of every rule."""
+    from rasa.core.policies.rule_policy import RulePolicy
+
+    from bot.assistant.tuning import _Rules  # pyright: ignore[reportPrivateUsage]
+
+    runner: Any = Brain(model, None).processor.graph_runner
+    components = [node._component for node in runner._instantiated_nodes.values()]
+    policy: Any = next(one for one in components if isinstance(one, RulePolicy))
+    dice = random.Random(7)
+    found = {"compared": 0, "possible": 0, "differ": 0}
+    for table in (table for table in policy.lookup.values() if isinstance(table, dict)):
+        index = _Rules(table)
+        known = [json.loads(key) for key in table]
+        said = [state for rule in known for state in rule]
+        parts = [(part, name, value) for state in said for part, its in state.items() for name, value in its.items()]
+        for rule in known:
+            for _ in range(6):
+                states = [{part: dict(values) for part, values in state.items()} for state in rule]
+                for state in states * dice.randrange(3):
+                    part, name, value = dice.choice(parts)
+                    if dice.random() < 0.5:
+                        state.setdefault(part, {})[name] = tuple(value) if isinstance(value, list) else value
+                    else:
+                        state.pop(dice.choice([*state, part]), None)
+                states = [*([dict(dice.choice(known)[-1])] * dice.randrange(2)), *states[dice.randrange(len(states)) :]]
+                theirs, ours = policy._get_possible_keys(table, states), index.possible(states)
+                found["compared"] += 1
+                found["possible"] += len(theirs)
+                found["differ"] += theirs != ours
+    return found
+
+
 if __name__ == "__main__":
     what, model, url, token = sys.argv[1:5]
-    run = {"failures": failures, "clock": clock, "packing": packing, "waiting": waiting}[what]
+    run = {"failures": failures, "clock": clock, "packing": packing, "waiting": waiting, "rules": rules}[what]
     print(json.dumps(asyncio.run(run(Path(model), url, token)), ensure_ascii=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.brain.house import ActionListener, Child, answers, press, python
+from tests.brain.house import ActionListener, Child, answers, inside, press, python
 
 PHONE = "⟦phone:abcdefghij⟧"
 F22 = answers("F22", "F24")
@@ -98,6 +98,13 @@ def test_the_script_passes_through_the_form_and_effects(brain: Child, listener: 
     effects = [effect["name"] for answer in run(brain) for effect in answer["effects"]]
     assert effects.count("leave_message") == 5
     assert "set_language" in effects
+
+
+def test_the_index_finds_the_rules_that_rasa_finds(model: Path, listener: ActionListener) -> None:
+    found = inside("rules", model, listener)
+    assert found["compared"] > 500
+    assert found["possible"] > 500
+    assert found["differ"] == 0
 
 
 def test_another_rasa_is_not_patched() -> None:

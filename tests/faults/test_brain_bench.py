@@ -150,25 +150,27 @@ def costs(**other: float) -> brain.Costs:
 
 
 @pytest.mark.parametrize(
-    ("stock", "good"),
+    ("stock", "together", "good"),
     [
-        ({"turn_ms": 15.0}, [True, True, False, False, False, False]),
-        ({"turn_ms": 14.99}, [False, True, False, False, False, False]),
-        ({"turn_ms": 13.9}, [False, False, False, False, False, False]),
-        ({"p50_ms": 12.0, "parse_ms": 15.0}, [False, False, True, True, False, False]),
-        ({"start_cpu": 20.0, "memory_mib": 6.0}, [False, False, False, False, True, True]),
-        ({"start_cpu": 19.96, "memory_mib": 5.96}, [False, False, False, False, False, False]),
+        ({"turn_ms": 15.0}, 14.0, [True, True, False, False, False, False]),
+        ({"turn_ms": 14.99}, 14.0, [False, True, False, False, False, False]),
+        ({"turn_ms": 15.0}, 13.9, [True, False, False, False, False, False]),
+        ({"p50_ms": 12.0, "parse_ms": 15.0}, 1.0, [False, False, True, True, False, False]),
+        ({"start_cpu": 20.0, "memory_mib": 6.0}, 1.0, [False, False, False, False, True, True]),
+        ({"start_cpu": 19.96, "memory_mib": 5.96}, 1.0, [False, False, False, False, False, False]),
     ],
 )
-def test_a_target_is_met_or_not_and_never_by_rounding(stock: dict[str, float], good: list[bool]) -> None:
-    figures = brain.judged(costs(**stock), costs(), together_ms=2.0, paired=[])
+def test_a_target_is_met_or_not_and_never_by_rounding(
+    stock: dict[str, float], together: float, good: list[bool]
+) -> None:
+    figures = brain.judged(costs(**stock), costs(), {"stock": together, "house": 2.0}, paired=[])
     assert [figure.good for figure in figures] == good
 
 
 def test_accuracy_must_not_be_below_stock() -> None:
     asked = [utterance("menu"), utterance("menu", language="en")]
     paired = compare(asked, ["menu", "abuse"], ["abuse", "menu"])
-    figures = brain.judged(costs(), costs(), together_ms=1.0, paired=paired)[-3:]
+    figures = brain.judged(costs(), costs(), {"stock": 1.0, "house": 1.0}, paired=paired)[-3:]
     assert [(figure.value, figure.good) for figure in figures] == [(0.0, True), (100.0, True), (-100.0, False)]
 
 

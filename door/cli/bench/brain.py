@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from door.cli.bench.brain_served import (
     Talk,
     WholeHouse,
     brain,
+    cpu,
     parser,
     stock,
     turns,
@@ -52,6 +53,7 @@ TIMES = {"turn": 15, "together": 7, "p50": 12, "parse": 15, "start": 20, "memory
 WARM_UP = 1  # conversations of each before anything is measured
 # Conversations of each in one round: the kernel counts CPU in steps of 10 ms, and ours take little.
 EACH = {"stock": 1, "brain": 4, "house": 1}
+CROWD = 16  # conversations at once, where CPU under load is measured
 SETTINGS = {"encoder": "embedded", "visitors_per_minute": "100000", "sockets_per_address": "1000"}
 
 Tell = Callable[[str], None]
@@ -68,11 +70,12 @@ class Costs:
     memory_mib: float  # resident, after the load
 
 
-def judged(theirs: Costs, ours: Costs, together_ms: float, paired: Sequence[Paired]) -> list[Figure]:
-    """Every comparison with its target; `together_ms` is the CPU of house and brain per turn."""
+def judged(theirs: Costs, ours: Costs, crowd_ms: Mapping[str, float], paired: Sequence[Paired]) -> list[Figure]:
+    """Every comparison with its target; `crowd_ms` is the CPU per turn of each while a crowd talks."""
+    together = f"CPU per turn, house and brain together, {CROWD} conversations at once"
     return [
         _times("CPU of Rasa's process per turn", theirs.turn_ms, ours.turn_ms, TIMES["turn"]),
-        _times("CPU per turn, house and brain together", theirs.turn_ms, together_ms, TIMES["together"]),
+        _times(together, crowd_ms["stock"], crowd_ms["house"], TIMES["together"]),
         _times("one conversation, p50 of a turn", theirs.p50_ms, ours.p50_ms, TIMES["p50"]),
         _times("parse, p50", theirs.parse_ms, ours.parse_ms, TIMES["parse"]),
         _times("CPU until it answers", theirs.start_cpu, ours.start_cpu, TIMES["start"]),
@@ -122,10 +125,12 @@ async def measure(
         paired = await _accuracy(asked, theirs)
         await place.house.stop()
         account = await ledger_account(place.database_url)
-    conversations = {name: len(talk.turns) // len(SCRIPT) for name, talk in run.talks.items()}
+    conversations = {
+        name: (len(talk.turns) + len(run.crowds[name].turns)) // len(SCRIPT) for name, talk in run.talks.items()
+    }
     costs = {"stock": run.costs("stock", theirs.start, memory), "brain": run.costs("brain", ours.start, memory)}
     together = run.talks["house"]
-    together_ms = 1000 * together.cpu / len(together.turns)
+    crowd_ms = {name: _each_ms(talk) for name, talk in run.crowds.items()}
     checks = {
         "stock_silent": theirs.silent,
         "house_silent": house.silent,
@@ -133,7 +138,7 @@ async def measure(
         "brain_forms_unfinished": conversations["brain"] + WARM_UP - acting[1].submitted,
         "house_forms_unfinished": conversations["house"] + WARM_UP - int(account["left_messages"]),
     }
-    figures = judged(costs["stock"], costs["brain"], together_ms, paired)
+    figures = judged(costs["stock"], costs["brain"], crowd_ms, paired)
     return {
         "machine": facts,
         "stock": model.told() | {"same_data": same_data},
@@ -141,7 +146,8 @@ async def measure(
         "turns": {name: len(talk.turns) for name, talk in run.talks.items()},
         "figures": as_data(figures),
         "costs": {name: asdict(one) for name, one in costs.items()}
-        | {"house_and_brain": {"turn_ms": together_ms, "p50_ms": _p50(together.turns)}},
+        | {"house_and_brain": {"turn_ms": _each_ms(together), "p50_ms": _p50(together.turns)}},
+        "crowd_turn_ms": crowd_ms,
         "start_seconds": {"stock": theirs.start.seconds, "brain": ours.start.seconds},
         "spread_ms": {name: percentiles(talk.turns) for name, talk in run.talks.items()},
         "empty_request_ms": run.empty_ms(),
@@ -162,6 +168,7 @@ class Run:
         self._reading = reading
         self._parsed: dict[str, list[float]] = {"stock": [], "brain": [], "empty": []}
         self.talks = {"stock": Talk(), "brain": Talk(), "house": Talk()}
+        self.crowds = {"stock": Talk(), "brain": Talk(), "house": Talk()}
 
     async def all(self, rounds: int, tell: Tell) -> None:
         served: dict[str, Served] = {"stock": self._theirs, "brain": self._ours, "house": self._house}
@@ -172,6 +179,8 @@ class Run:
             for name, one in served.items():
                 for _ in range(EACH[name]):
                     self.talks[name].add(await one.talk())
+            for name, one in served.items():
+                self.crowds[name].add(await _crowd(one))
             for text, _ in SCRIPT:
                 self._parsed["stock"].append(await _seconds(self._theirs.parse(text)))
                 self._parsed["empty"].append(await _seconds(self._theirs.nothing()))
@@ -190,12 +199,23 @@ class Run:
         """Ours is parsed through a pipe and stock's over HTTP: what HTTP takes is taken off stock's."""
         talk = self.talks[name]
         return Costs(
-            turn_ms=1000 * talk.cpu / len(talk.turns),
+            turn_ms=_each_ms(talk),
             p50_ms=_p50(talk.turns),
             parse_ms=_p50(self._parsed[name]) - (self.empty_ms() if name == "stock" else 0.0),
             start_cpu=start.cpu_seconds,
             memory_mib=memory[name],
         )
+
+
+async def _crowd(one: Served) -> Talk:
+    """CROWD conversations at once; all that `one` does meanwhile is counted, what opens them too."""
+    before = cpu(one.pids)
+    talks = await asyncio.gather(*(one.talk() for _ in range(CROWD)))
+    return Talk(cpu=cpu(one.pids) - before, turns=[seconds for talk in talks for seconds in talk.turns])
+
+
+def _each_ms(talk: Talk) -> float:
+    return 1000 * talk.cpu / len(talk.turns)
 
 
 def _p50(seconds: Sequence[float]) -> float:

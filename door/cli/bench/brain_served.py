@@ -92,7 +92,7 @@ class Served(Protocol):
     def pids(self) -> Sequence[int]: ...
 
     async def talk(self) -> Talk:
-        """One conversation, SCRIPT from its first to its last message."""
+        """One conversation, SCRIPT from its first to its last message; its CPU is right if no other goes on."""
         ...
 
 
@@ -148,14 +148,14 @@ class Stock:
 
     async def talk(self) -> Talk:
         """One conversation over the REST channel."""
-        sender, took, before = secrets.token_hex(8), list[float](), _cpu(self.pids)
+        sender, took, before = secrets.token_hex(8), list[float](), cpu(self.pids)
         for text, language in SCRIPT:
             about = {"now": datetime.now(UTC).isoformat(), "language": language}  # which our actions read
             began = time.perf_counter()
             replies = await self._post("/webhooks/rest/webhook", {"sender": sender, "message": text, "metadata": about})
             took.append(time.perf_counter() - began)
             self.silent += not replies
-        return Talk(cpu=_cpu(self.pids) - before, turns=took)
+        return Talk(cpu=cpu(self.pids) - before, turns=took)
 
     async def parse(self, text: str) -> dict[str, Any]:
         """What a message means to it."""
@@ -228,13 +228,13 @@ class Brain:
 
     async def talk(self) -> Talk:
         """One conversation over /turn; the state goes along with every turn."""
-        state, took, before = None, list[float](), _cpu(self.pids)
+        state, took, before = None, list[float](), cpu(self.pids)
         for turn in self._turns:
             asked = replace(turn, turn=secrets.token_hex(8), now=datetime.now(UTC), state=state)
             began = time.perf_counter()
             state = (await self._client.turn(asked)).state
             took.append(time.perf_counter() - began)
-        return Talk(cpu=_cpu(self.pids) - before, turns=took)
+        return Talk(cpu=cpu(self.pids) - before, turns=took)
 
 
 @asynccontextmanager
@@ -274,11 +274,11 @@ class WholeHouse:
         """One visitor's conversation; the greeting that opens it is not one of its turns."""
         async with Line(f"http://{LOOPBACK}:{self._site.port}", CHANNEL, "zh", ANSWER_WITHIN, QUIET) as line:
             await line.greeting(ANSWER_WITHIN)
-            before = _cpu(self.pids)
+            before = cpu(self.pids)
             answers = [await line.ask(text=text) for text, _ in SCRIPT]
-            cpu = _cpu(self.pids) - before
+            used = cpu(self.pids) - before
         self.silent += sum(not answer.replies for answer in answers)
-        return Talk(cpu=cpu, turns=[answer.ms / 1000 for answer in answers])
+        return Talk(cpu=used, turns=[answer.ms / 1000 for answer in answers])
 
 
 def turns() -> list[TurnRequest]:
@@ -349,7 +349,8 @@ async def parser(asked: Sequence[TurnRequest]) -> AsyncGenerator[Parser]:
         await _end(process)
 
 
-def _cpu(pids: Sequence[int]) -> float:
+def cpu(pids: Sequence[int]) -> float:
+    """Seconds of CPU that processes have used."""
     return sum(map(cpu_seconds, pids))
 
 
