@@ -1,7 +1,8 @@
-"""How likely each intent is: a linear model over all that is read of a message, and beside it small networks.
+"""How likely each intent is: a linear model over all that is read of a message, and beside it two kinds of networks.
 
-The linear model knows words; the networks weigh its scores against the message's vector, what the search found and the
-meanings of the words, together. Scores that they learn from are of examples the linear model had not seen.
+The linear model knows words. Networks weigh its scores against the message's vector, what the search found and the
+meanings of the words, together; scores that they learn from are of examples the linear model had not seen. Others read
+what it reads and find what words mean beside each other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bot.assistant.reading import Counted, Meanings, beside, even, letters, pair
 
 LETTERS_MAX = 4  # characters of an n-gram
 BUCKETS, PAIR_BUCKETS = 262144, 16384
-RARE, RARE_PAIR = 2, 3  # a feature of fewer examples is left out
+RARE, RARE_PAIR = 3, 3  # a feature of fewer examples is left out
 # How much each part counts in the linear model, where letters have length 1 together, and in the network. Found, as all
 # figures here, by cross-validation over the examples (docs/decisions/0013).
 PAIRS, MEANINGS, VECTOR, HITS = 0.3, 0.2, 1.5, 0.5
@@ -25,7 +26,10 @@ NETWORK_SCORES, NETWORK_MEANINGS, NETWORK_VECTOR, NETWORK_HITS = 0.35, 0.3, 1.2,
 STRENGTH = 1.0  # inverse regularisation of the linear model
 SHARPNESS = 4.0  # of the linear model's margins, to be weighed against the networks' logarithms of probabilities
 NETWORKS = 4  # that are averaged: each begins elsewhere and errs elsewhere
-HIDDEN, DECAY, EPOCHS = 128, 0.3, 10
+HIDDEN, DECAY, EPOCHS = 256, 0.3, 10
+READERS = 3  # networks that read what the linear model reads, side by side
+READER_HIDDEN, READER_DECAY, READER_EPOCHS, READER_BATCH, READER_RATE = 32, 0.001, 4, 512, 0.002
+READER_LETTERS, READER_DENSE = 8.0, 1.0  # times as much as the linear model takes
 PARTS = 3  # of the examples, each scored by a linear model of the others
 
 
@@ -50,6 +54,9 @@ class Classifier:
         self._size = 0  # of a vector
         # Of the linear model: (letters + pairs, labels), (meanings + vector + hits, labels), (labels,)
         self._sparse = self._dense = self._bias = np.zeros((0, 0), np.float32)
+        # Of the readers: (letters + pairs, READERS * READER_HIDDEN), (meanings + vector + hits, the same), (the same,),
+        # (the same, labels), (labels,)
+        self._readers: list[Any] = []
         # Of N networks: (N, labels + meanings + vector + hits, HIDDEN), (N, 1, HIDDEN), (N, HIDDEN, labels), (labels,)
         self._networks: list[Any] = []
 
@@ -57,7 +64,6 @@ class Classifier:
         """Learn that `texts` mean `intents`. `known` has, for each text, what is known in each of some situations, such
         as with its vector and without: what is learned must not lean on what may be missing."""
         from sklearn.model_selection import StratifiedKFold
-        from sklearn.neural_network import MLPClassifier
 
         self.labels = sorted(set(intents))
         self.topics = sorted({topic for one in known for case in one for topic, _ in case.found})
@@ -78,18 +84,11 @@ class Classifier:
             for case in cases:
                 scores[case][left] = _scored(model, sparse[left], dense[case][left])
         self._sparse, self._dense, self._bias = _linear(sparse, dense, wanted)
+        self._readers = _readers(sparse[:, : len(self._letters.rarity)], dense, wanted)
         entered = np.vstack([self._entered(scores[case], dense[case]) for case in cases])
-        layers: list[list[Any]] = []
-        for n in range(NETWORKS):
-            network: Any = MLPClassifier(
-                (HIDDEN,), alpha=DECAY, max_iter=EPOCHS, n_iter_no_change=EPOCHS, random_state=n
-            )
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it is stopped early on purpose
-                network.fit(entered, np.tile(wanted, len(cases)))
-            layers.append([network.coefs_[0], network.intercepts_[0][None], network.coefs_[1], network.intercepts_[1]])
+        layers = [_network(entered, wanted, (HIDDEN, DECAY, EPOCHS), random_state=n) for n in range(NETWORKS)]
         first, bias, second, end = (np.array(one, np.float32) for one in zip(*layers, strict=True))
-        self._networks = [first, bias, second, end.mean(axis=0)]
+        self._networks = [first, bias[:, None], second, end.mean(axis=0)]
 
     def chances(self, text: str, known: Known) -> Any:
         """The probability of each label, shape (labels,). A vector of another size than the training's is not read."""
@@ -101,8 +100,13 @@ class Classifier:
         first, bias, second, end = self._networks
         hidden = np.maximum(self._entered(scores[None], dense) @ first + bias, 0)
         logits = (hidden @ second).mean(axis=0)[0] + end
-        # The mean of the logarithms: what both find likely is likely.
-        return _softmax((SHARPNESS * scores + logits) / 2)
+        of_sparse, of_dense, bias, second, end = self._readers
+        known_letters = at < len(of_sparse)
+        of_letters = values[known_letters] @ of_sparse[at[known_letters]].astype(np.float32)
+        read_in = READER_LETTERS * of_letters + READER_DENSE * (dense[0] @ of_dense)
+        readers = np.maximum(read_in + bias, 0) @ second + end
+        # The mean of the logarithms: what all find likely is likely.
+        return _softmax((SHARPNESS * scores + logits) / 4 + readers / 2)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arrays and names, as `restored` takes them; weights of rows are halved in precision."""
@@ -114,6 +118,7 @@ class Classifier:
             "sparse": self._sparse.astype(np.float16),
             "dense": self._dense,
             "bias": self._bias,
+            **{f"reader{n}": one for n, one in enumerate(self._readers)},
             **{f"network{n}": one for n, one in enumerate(self._networks)},
         }
         names = {"labels": self.labels, "topics": self.topics, "meanings": self.meanings.words, "size": self._size}
@@ -128,6 +133,7 @@ class Classifier:
         made._pairs.restore(arrays["pairs"], arrays["pairs_rarity"])
         made._sparse = arrays["sparse"].astype(np.float32)
         made._dense, made._bias = arrays["dense"], arrays["bias"]
+        made._readers = [arrays[f"reader{n}"] for n in range(5)]
         made._networks = [arrays[f"network{n}"] for n in range(4)]
         return made
 
@@ -180,6 +186,41 @@ def _linear(sparse: Any, dense: Sequence[Any], wanted: Any) -> tuple[Any, Any, A
     fitted.fit(matrix, np.tile(wanted, len(dense)))
     weights = np.ascontiguousarray(fitted.coef_.T.astype(np.float32))
     return weights[: sparse.shape[1]], weights[sparse.shape[1] :], fitted.intercept_.astype(np.float32)
+
+
+def _readers(sparse: Any, dense: Sequence[Any], wanted: Any) -> list[Any]:
+    """Weights of the networks that read what the linear model reads; those of the sparse features halved in precision,
+    for they are many."""
+    from scipy.sparse import csr_matrix, hstack, vstack
+
+    width = sparse.shape[1]
+    taken = [hstack([READER_LETTERS * sparse, csr_matrix(READER_DENSE * one)]) for one in dense]
+    matrix = vstack(taken).tocsr().astype(np.float32)
+    rest = {"batch_size": READER_BATCH, "learning_rate_init": READER_RATE}
+    size = (READER_HIDDEN, READER_DECAY, READER_EPOCHS)
+    layers = [_network(matrix, wanted, size, random_state=n, **rest) for n in range(READERS)]
+    first, bias, second, end = zip(*layers, strict=True)
+    both = np.hstack(first)
+    return [
+        both[:width].astype(np.float16),
+        np.ascontiguousarray(both[width:], np.float32),
+        np.hstack(bias).astype(np.float32),
+        np.vstack(second).astype(np.float32) / READERS,
+        np.mean(end, axis=0).astype(np.float32),
+    ]
+
+
+def _network(entered: Any, wanted: Any, size: tuple[int, float, int], **rest: Any) -> list[Any]:
+    """Weights and biases, layer by layer, of a network of one hidden layer; `size`: its width, its decay, its epochs.
+    `entered` has the examples once for each situation, `wanted` once."""
+    from sklearn.neural_network import MLPClassifier
+
+    hidden, decay, epochs = size
+    network: Any = MLPClassifier((hidden,), alpha=decay, max_iter=epochs, n_iter_no_change=epochs, **rest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is stopped early on purpose
+        network.fit(entered, np.tile(wanted, entered.shape[0] // len(wanted)))
+    return [network.coefs_[0], network.intercepts_[0], network.coefs_[1], network.intercepts_[1]]
 
 
 def _scored(model: tuple[Any, Any, Any], sparse: Any, dense: Any) -> Any:

@@ -81,7 +81,7 @@ class Understanding(GraphComponent, IntentClassifier):
         self._classifier.fit(texts, intents, known)
         arrays, names = self._classifier.stored()
         with self._storage.write_to(self._resource) as folder:
-            np.savez_compressed(folder / "weights.npz", **arrays)
+            np.savez(folder / "weights.npz", **arrays)
             (folder / "names.json").write_text(json.dumps(names))
         return self._resource
 

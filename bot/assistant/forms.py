@@ -80,6 +80,7 @@ _CLAUSE = re.compile(r"[^\s，。,.;；!！?？]{2,}[^，。,.;；!！?？]*")
 _WAY = re.compile(
     r"微信|号码|手机|电话|邮箱|wechat|weixin|whats ?app|telegram|qq|\b(?:phone|number|mobile|e-?mail)\b", re.IGNORECASE
 )
+_HIDDEN = re.compile(r"⟦(?:phone|email):")  # stands for a number or an address that the house has hidden
 # Asked instead of a contact: when the answer comes, and what the contact is for; the form's own check knows both.
 _ON_CONTACT = re.compile(
     r"(?:多久|多长时间|什么时候|啥时候|几时|几天|何时)[^，。？?]{0,8}(?:回|复|覆|联系|找我|处理|理我|有人)|"
@@ -223,6 +224,8 @@ def may_interrupt(text: str, form: str, asked: str, wish: str) -> bool:
     if form == COMPLAINT:
         words = _GIVING_UP if wish == "stop" else _WISHES.get(wish)
         return words is None or words.search(text) is not None
+    if asked in CONTACT and wish == "handoff" and _HIDDEN.search(text):
+        return False  # "call me on …" names the contact that was asked for
     if asked == "message_contact" and wish not in ("handoff", "opt_out"):
         return _GIVING_UP.search(text) is not None if wish == "stop" else not _WAY.search(text)
     return True

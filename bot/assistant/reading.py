@@ -48,28 +48,27 @@ class Meanings:
         """`words`: the words of each name, Chinese ones found anywhere, Latin ones as whole words or phrases."""
         self.words = words
         self.names = sorted(words)
-        self._holders: defaultdict[str, list[int]] = defaultdict(list)
-        han, latin = {0}, {0}
+        # Apart, or "rob" would be found in "problem".
+        self._han: defaultdict[str, list[int]] = defaultdict(list)
+        self._latin: defaultdict[str, list[int]] = defaultdict(list)
         for n, name in enumerate(self.names):
             for word in words[name]:
                 read = even(word)
                 if _LATIN.fullmatch(read):
-                    parts = _WORDS.findall(read)
-                    read = " ".join(parts)
-                    latin.add(len(parts))
+                    self._latin[" ".join(_WORDS.findall(read))].append(n)
                 else:
-                    han.add(len(read))
-                self._holders[read].append(n)
-        self._han, self._latin = sorted(han)[1:], sorted(latin)[1:]  # lengths that occur
+                    self._han[read].append(n)
+        # Lengths that occur, in characters and in words.
+        self._han_lengths = sorted({len(word) for word in self._han})
+        self._latin_lengths = sorted({word.count(" ") + 1 for word in self._latin})
 
     def found(self, read: str) -> list[int]:
         """Sorted numbers of the names of which an even text holds a word."""
         words = _WORDS.findall(read)
-        asked = itertools.chain(
-            (read[i : i + n] for n in self._han for i in range(len(read) - n + 1)),
-            (" ".join(words[i : i + n]) for n in self._latin for i in range(len(words) - n + 1)),
-        )
-        return sorted({n for piece in asked if piece in self._holders for n in self._holders[piece]})
+        han = (read[i : i + n] for n in self._han_lengths for i in range(len(read) - n + 1))
+        latin = (" ".join(words[i : i + n]) for n in self._latin_lengths for i in range(len(words) - n + 1))
+        both = itertools.chain((self._han.get(one, ()) for one in han), (self._latin.get(one, ()) for one in latin))
+        return sorted({n for holders in both for n in holders})
 
     def row(self, found: Sequence[int]) -> Any:
         """A row with 1 at what was found, shape (names,)."""

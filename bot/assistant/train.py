@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = 5  # models, the newest: to go back to an older state of the data without training again; each has some 27 MB
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     if trained and (problem := _train(root, model, out)):
         print(problem, file=sys.stderr)
         return 1
+    if trained:
+        prune(out.parent)
     seconds = round(time.monotonic() - started, 1)
     print(json.dumps({"model": model, "path": str(out), "trained": trained, "seconds": seconds}))
     return 0
@@ -98,6 +102,13 @@ def _train(root: Path, model: str, out: Path) -> str:
         return f"The model cannot be written to {out.parent}: {e.strerror or e}."
     _tell(f"{out} is ready, {out.stat().st_size // 1024} kB")
     return ""
+
+
+def prune(folder: Path) -> None:
+    """Delete all models in `folder` but the KEPT newest."""
+    models = [file for file in folder.glob("*.tar.gz") if re.fullmatch(r"[0-9a-f]{16}\.tar\.gz", file.name)]
+    for old in sorted(models, key=lambda file: file.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def _components(config: Path) -> list[str]:

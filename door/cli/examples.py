@@ -21,7 +21,20 @@ CLOSE = 0.7  # Jaccard index of three-character pieces from which two texts are 
 # Examples that an intent needs in each language: what people bring to us, and what is said in few ways.
 ENOUGH = 60
 ENOUGH_OF_SMALL = 30
-SMALL = frozenset({"greet", "thanks", "goodbye", "affirm", "deny", "stop", "set_language", "lessons", "leave_message"})
+SMALL = frozenset(
+    {
+        "bot_challenge",
+        "greet",
+        "thanks",
+        "goodbye",
+        "affirm",
+        "deny",
+        "stop",
+        "set_language",
+        "lessons",
+        "leave_message",
+    }
+)
 UNEVEN = 12  # times that the largest intent may be larger than the smallest of those that people bring
 _MARKED = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_line_ends_of_another_system_change_nothing(tree: Path) -> None:
     file = tree / "config.yml"
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     assert identity.model_id(tree) == identity.model_id()
+
+
+def test_the_five_newest_models_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    for n in range(8):
+        (tmp_path / f"{n:016x}.tar.gz").touch()
+        os.utime(tmp_path / f"{n:016x}.tar.gz", (n, n))
+    (tmp_path / "mine.tar.gz").touch()
+    os.utime(tmp_path / "mine.tar.gz", (0, 0))
+    code = f"from pathlib import Path; from bot.assistant.train import prune; prune(Path({str(tmp_path)!r}))"
+    assert python("-c", code).returncode == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        *(f"{n:016x}.tar.gz" for n in range(3, 8)),
+        "mine.tar.gz",
+    ]
 
 
 def test_a_model_that_is_up_to_date_is_not_trained_again(model: Path) -> None:
