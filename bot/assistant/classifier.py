@@ -54,7 +54,7 @@ class Classifier:
         self._size = 0  # of a vector
         # Of the linear model: (letters + pairs, labels), (meanings + vector + hits, labels), (labels,)
         self._sparse = self._dense = self._bias = np.zeros((0, 0), np.float32)
-        # Of the readers: (letters + pairs, READERS * READER_HIDDEN), (meanings + vector + hits, the same), (the same,),
+        # Of the readers: (letters, READERS * READER_HIDDEN), (meanings + vector + hits, the same), (the same,),
         # (the same, labels), (labels,)
         self._readers: list[Any] = []
         # Of N networks: (N, labels + meanings + vector + hits, HIDDEN), (N, 1, HIDDEN), (N, HIDDEN, labels), (labels,)

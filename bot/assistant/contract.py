@@ -183,4 +183,7 @@ def _number(value: object) -> bool:
 
 
 def _numbers(values: list[Any]) -> bool:
-    return {*map(type, values)} <= {int, float} and all(map(math.isfinite, values))
+    try:
+        return {*map(type, values)} <= {int, float} and all(map(math.isfinite, values))
+    except OverflowError:  # a whole number larger than any float
+        return False

@@ -225,7 +225,7 @@ def may_interrupt(text: str, form: str, asked: str, wish: str) -> bool:
         words = _GIVING_UP if wish == "stop" else _WISHES.get(wish)
         return words is None or words.search(text) is not None
     if asked in CONTACT and wish == "handoff" and _HIDDEN.search(text):
-        return False  # "call me on …" names the contact that was asked for
+        return _WISHES["handoff"].search(text) is not None  # "call me on …" names the contact that was asked for
     if asked == "message_contact" and wish not in ("handoff", "opt_out"):
         return _GIVING_UP.search(text) is not None if wish == "stop" else not _WAY.search(text)
     return True

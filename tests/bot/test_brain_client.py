@@ -219,7 +219,7 @@ async def test_a_brain_that_does_not_come_back_is_down_after_one_time_budget(has
     hasty.went_down()
     began = time.monotonic()
     with pytest.raises(TurnFailed) as failed:
-        await hasty.turn(request())
+        await asyncio.wait_for(hasty.turn(request()), PATIENCE)
     assert failed.value.reason == "down"
     assert time.monotonic() - began > 0.2
 

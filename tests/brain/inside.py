@@ -258,7 +258,16 @@ async def rules(model: Path, url: str, token: str) -> dict[str, Any]:
     policy: Any = next(one for one in components if isinstance(one, RulePolicy))
     dice = random.Random(7)
     found = {"compared": 0, "possible": 0, "differ": 0}
-    for table in (table for table in policy.lookup.values() if isinstance(table, dict)):
+    before = {"prev_action": {"action_name": "action_listen"}}
+    odd = [  # what Rasa's rules may hold and ours do not yet: a beginning, slots, entities, an empty list
+        [{}, {"prev_action": {"action_name": "utter_hello"}}],
+        [{"slots": {"kind": [1.0, 0.0]}}, before | {"user": {"intent": "greet", "entities": ["city", "day"]}}],
+        [before | {"user": {"intent": "greet"}, "slots": {"kind": "should_not_be_set"}}],
+        [before | {"slots": {"kind": []}}],
+        [{"slots": {"kind": [1.0]}}],
+    ]
+    tables = [table for table in policy.lookup.values() if isinstance(table, dict)]
+    for table in [*tables, {json.dumps(rule): "utter_hello" for rule in odd}]:
         index = _Rules(table)
         known = [json.loads(key) for key in table]
         said = [state for rule in known for state in rule]

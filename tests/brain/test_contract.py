@@ -42,6 +42,7 @@ BAD_FIELDS = [
     ("a plain text that is a number", GOOD | {"plain": 7}, "plain"),
     ("another language in words", GOOD | {"other_language": "yes"}, "other_language"),
     ("a vector of words", GOOD | {"vector": ["a"]}, "vector"),
+    ("a vector with a number beyond all", GOOD | {"vector": [10**400]}, "vector"),
     ("a vector that is not finite", GOOD | {"vector": [float("nan")]}, "vector"),
     ("an unknown decision", GOOD | {"hits_decision": "perhaps"}, "hits_decision"),
     ("hits that are a text", GOOD | {"hits": "F22"}, "hits"),

@@ -17,6 +17,7 @@ from channels import make
 from channels._media import Files, is_public, origin, problem
 from core.errors import SendError
 from core.model import Attachment
+from tests.waiting import PATIENCE
 
 MOST = 1000  # bytes
 Answer = Callable[[web.Request], Any]
@@ -196,7 +197,7 @@ async def test_a_file_that_drips_is_given_up_in_time_and_may_be_tried_again() ->
 
     async with serving(drips) as (here, _), fetching(here, within=0.2) as files:
         with pytest.raises(SendError) as caught:
-            await files.get(f"{here}/a", MOST)
+            await asyncio.wait_for(files.get(f"{here}/a", MOST), PATIENCE)
         over.set()
     assert caught.value.may_retry
 

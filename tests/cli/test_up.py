@@ -24,6 +24,7 @@ from door.cli.up import command_trouble, unheard_alarms
 from tests.cli.conftest import Site
 from tests.cli.test_keep import write
 from tests.servers import Postgres
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_the_house_starts_answers_and_stops_in_order(site: Site) -> None:
         assert said[1] == "Channels: web (web)\n"
         assert said[2].startswith("The brain is ready: model ")
         # Readiness is looked at anew every two seconds, so the first answers may still be those from before the brain.
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while _status(f"{base}/readyz") != 200:
             assert time.monotonic() < deadline
         with urllib.request.urlopen(f"{base}/") as page:

@@ -140,7 +140,7 @@ async def test_closing_waits_for_the_commit_that_is_under_way_and_tells_its_call
     def late(conn: Connection) -> str:
         loop.call_soon_threadsafe(entered.set)
         if conn.dialect.name == "sqlite":  # in a thread; the other one waits for the network below
-            assert leave.wait(10)
+            assert leave.wait(PATIENCE)
         return add("late")(conn)
 
     writing = asyncio.ensure_future(ledger.write(late))
@@ -149,7 +149,7 @@ async def test_closing_waits_for_the_commit_that_is_under_way_and_tells_its_call
     await asyncio.sleep(0)
     leave.set()
     await closing
-    assert await asyncio.wait_for(writing, 5) == "late"
+    assert await asyncio.wait_for(writing, PATIENCE) == "late"
     again = await Store.open(ledger_url)
     assert await again.read(names) == {"late"}
     await again.close()
