@@ -24,6 +24,7 @@ PYTHON = ROOT / "bot" / "assistant" / ".venv" / "bin" / "python"
 TOKEN, ACTION_TOKEN = "brain-token-of-a-test", "action-token-of-a-test"
 START_MAX = 60.0  # seconds until a child must be ready, on a busy machine
 NOON = "2026-11-21T04:00:00+00:00"
+TRIES = 3  # of a turn
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -141,8 +142,12 @@ class Line:
         return self.request("POST", "/turn", json.dumps(body).encode())
 
     def turn(self, text: str = "", **fields: Any) -> dict[str, Any]:
-        """One good turn."""
-        status, answer = self.post(turn(text, **fields))
+        """One good turn. One whose action ran out of its second, on a busy machine, is asked again, as a house does."""
+        body = turn(text, **fields)
+        status, answer = self.post(body)
+        for _ in range(TRIES - 1):
+            if "no answer within" in str(answer.get("detail")):
+                status, answer = self.post(body)
         assert status == 200, (status, answer, "".join(self.errors[-20:]))
         return answer
 
