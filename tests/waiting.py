@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 T = TypeVar("T")
 
-EVERY = 0.01  # seconds
+EVERY = 0.01  # seconds between two looks, where no event tells: at another process, a file, the ledger
 PATIENCE = 60.0  # seconds that a machine with other work may take for anything: a test ends on what is so, not on when
 
 

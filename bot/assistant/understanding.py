@@ -20,7 +20,7 @@ CHOICES_MAX = 3
 # What comes before the FAQ, in the order in which it is asked, by the label it counts as, and the probability from
 # which it does, however likely another is. These and the figures below were chosen on examples that nothing was learned
 # from. Between a fourth and a half as many are right in all; for safety and a person low ones are taken, since missing
-# one is worse than a wrong alarm, but none so low that ordinary talk sets it off (docs/decisions/0013).
+# one is worse than a wrong alarm, but none so low that much more ordinary talk sets it off (docs/decisions/0013).
 FIRST: Mapping[str, float] = {
     "emergency": 0.30,
     "fraud_in_progress": 0.15,

@@ -77,7 +77,7 @@ class RealHouse:
         while not happened():
             if self._process is None or self._process.poll() is not None or time.monotonic() > until:
                 raise AssertionError(f"the house did not get there:\n{self.log.read_text(errors='replace')[-3000:]}")
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks: the other process sends no event
 
     def status(self, path: str) -> int:
         try:
