@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -166,26 +168,28 @@ async def test_a_page_of_another_site_uploads_if_the_site_is_listed(open_doors: 
         assert (await anna.uploads(PROGRAM, Origin=SITE))[2]["Access-Control-Allow-Origin"] == SITE
 
 
+@asynccontextmanager
+async def half_sent(visitor: Visitor, length: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """An upload that holds its place and whose body has yet to come: the house has asked for it (100 Continue)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", visitor.running.door.port)
+    try:
+        head = ("POST /c/web/upload?name=a.png HTTP/1.1", "Host: a", f"X-Qiantai-Token: {visitor.token}")
+        writer.write("\r\n".join((*head, "Expect: 100-continue", f"Content-Length: {length}", "", "")).encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_conversation_sends_one_file_at_a_time(running: Running) -> None:
     anna = await Visitor(running).arrives()
-    host, port = "127.0.0.1", running.door.port
-    _, writer = await asyncio.open_connection(host, port)
-    head = (
-        f"POST /c/web/upload HTTP/1.1\r\nHost: a\r\nX-Qiantai-Token: {anna.token}\r\nContent-Length: {len(PNG)}\r\n\r\n"
-    )
-    writer.write(head.encode())
-    await writer.drain()
-
-    async def refused() -> bool:
-        return (await anna.uploads(PNG))[0] == 429
-
-    await until(refused)
-    taken = running.count("files_total", channel="web", outcome="uploaded")
-    writer.write(PNG)
-    await writer.drain()
-    await until(lambda: running.count("files_total", channel="web", outcome="uploaded") == taken + 1)
-    assert (await anna.uploads(PNG))[0] == 200
-    writer.close()
+    async with half_sent(anna, len(PNG)) as (reader, writer):
+        assert (await anna.uploads(PNG))[0] == 429
+        writer.write(PNG)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await anna.uploads(PNG))[0] == 200
+    assert running.count("files_total", channel="web", outcome="uploaded") == 2
 
 
 async def test_who_finds_no_place_is_soon_told_to_send_it_again(
@@ -195,20 +199,11 @@ async def test_who_finds_no_place_is_soon_told_to_send_it_again(
     monkeypatch.setattr(uploads, "SLOT_SECONDS", 0.01)
     async with open_doors() as running:
         slow, anna = await Visitor(running).arrives(), await Visitor(running).arrives()
-        _, writer = await asyncio.open_connection("127.0.0.1", running.door.port)
-        head = f"POST /c/web/upload HTTP/1.1\r\nHost: a\r\nX-Qiantai-Token: {slow.token}\r\nContent-Length: 9\r\n\r\n"
-        writer.write(head.encode())
-        await writer.drain()
-
-        async def busy() -> bool:
+        async with half_sent(slow, 9):
             status, told, headers = await anna.uploads(PNG)
-            return (status, told.get("error"), headers.get("Retry-After")) == (503, "uploads_busy", "2")
+            assert (status, told["error"], headers["Retry-After"]) == (503, "uploads_busy", "2")
 
-        await until(busy)
-        writer.close()
-        await writer.wait_closed()
-
-        async def taken() -> bool:
+        async def taken() -> bool:  # as soon as the house has seen that the other is gone
             return (await anna.uploads(PNG))[0] == 200
 
         await until(taken)
@@ -216,13 +211,9 @@ async def test_who_finds_no_place_is_soon_told_to_send_it_again(
 
 async def test_a_page_that_goes_away_in_the_middle_leaves_nothing(running: Running) -> None:
     anna = await Visitor(running).arrives()
-    host, port = "127.0.0.1", running.door.port
-    _, writer = await asyncio.open_connection(host, port)
-    head = f"POST /c/web/upload HTTP/1.1\r\nHost: a\r\nX-Qiantai-Token: {anna.token}\r\nContent-Length: 5000\r\n\r\n"
-    writer.write(head.encode() + PNG)
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
+    async with half_sent(anna, 5000) as (_, writer):
+        writer.write(PNG)
+        await writer.drain()
 
     async def taken() -> bool:  # as soon as the house has seen that it is gone
         return (await anna.uploads(PNG))[0] == 200
