@@ -26,7 +26,8 @@ __all__ = ["brain", "make_settings", "open_doors", "platform"]
 KEY = Key(app_id="wx5823bf96d3bd56c7", token="QDG6eK4", aes_key="jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C")
 SECRET = "0b79a4a1c5c9d2f0-app-secret"
 ACCOUNT = "wx"
-PACE = 0.1  # of a second, for one of the platform's: a follower's 15 s are 1.5
+PACE = 0.2  # of a second, for one of the platform's, where its patience is used up: a follower's 15 s are 3
+PACED = {wechat: ("REPLY_WITHIN", "LAST_AFTER"), holding: ("PARKING", "IN_TIME", "AGAIN_AFTER")}
 
 
 @dataclass
@@ -101,20 +102,25 @@ Account = Callable[..., AbstractAsyncContextManager[Desk]]
 def account(open_doors: Open, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Opens a house with one account; keys given are those of its settings.
 
-    `there`: the platform of a house that is open already, to which this one is added; `own`: settings of the house."""
-    for name in ("REPLY_WITHIN", "LAST_AFTER"):
-        monkeypatch.setattr(wechat, name, getattr(wechat, name) * PACE)
-    for name in ("PARKING", "IN_TIME", "AGAIN_AFTER"):
-        monkeypatch.setattr(holding, name, getattr(holding, name) * PACE)
+    `there`: the platform of a house that is open already, to which this one is added; `own`: settings of the house;
+    `pace`: of the platform and of the house's times for it."""
+    times = {(module, name): getattr(module, name) for module, names in PACED.items() for name in names}
     monkeypatch.setattr(holding, "LOOK_EVERY", 0.02)
 
     @asynccontextmanager
     async def start(
-        mode: str = "encrypted", *, there: WeChat | None = None, own: dict[str, Any] | None = None, **more: Any
+        mode: str = "encrypted",
+        *,
+        there: WeChat | None = None,
+        own: dict[str, Any] | None = None,
+        pace: float = 1.0,
+        **more: Any,
     ) -> AsyncIterator[Desk]:
+        for (module, name), seconds in times.items():
+            monkeypatch.setattr(module, name, seconds * pace)
         async with AsyncExitStack() as stack:
             if there is None:
-                there = await stack.enter_async_context(serving(WeChat(key=KEY, secret=SECRET, mode=mode, pace=PACE)))
+                there = await stack.enter_async_context(serving(WeChat(key=KEY, secret=SECRET, mode=mode, pace=pace)))
             channels = {"web": {}, ACCOUNT: settings(there, **more)}
             running = await stack.enter_async_context(open_doors(channels=channels, **(own or {})))
             there.house = f"{running.url}/c/{ACCOUNT}/in"
@@ -133,4 +139,11 @@ async def service(account: Account) -> AsyncGenerator[Desk]:
 @pytest.fixture
 async def passive(account: Account) -> AsyncGenerator[Desk]:
     async with account(answer="passive") as desk:
+        yield desk
+
+
+@pytest.fixture
+async def hurried(account: Account) -> AsyncGenerator[Desk]:
+    """The same where the platform's patience, and the house's, is used up: both take a fifth of the time."""
+    async with account(answer="passive", pace=PACE) as desk:
         yield desk
