@@ -1,8 +1,8 @@
 """How likely each intent is: a linear model over all that is read of a message, and beside it two kinds of networks.
 
 The linear model knows words. Networks weigh its scores against the message's vector, what the search found and the
-meanings of the words, together; scores that they learn from are of examples the linear model had not seen. Others read
-what it reads and find what words mean beside each other.
+meanings of the words, together; scores that they learn from are of examples the linear model had not seen. Others, the
+readers, read the letters themselves and find what pieces mean beside each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STRENGTH = 1.0  # inverse regularisation of the linear model
 SHARPNESS = 4.0  # of the linear model's margins, to be weighed against the networks' logarithms of probabilities
 NETWORKS = 4  # that are averaged: each begins elsewhere and errs elsewhere
 HIDDEN, DECAY, EPOCHS = 256, 0.3, 10
-READERS = 3  # networks that read what the linear model reads, side by side
+READERS = 3  # networks that read the letters and what is known beside them, each for itself
 READER_HIDDEN, READER_DECAY, READER_EPOCHS, READER_BATCH, READER_RATE = 32, 0.001, 4, 512, 0.002
 READER_LETTERS, READER_DENSE = 8.0, 1.0  # times as much as the linear model takes
 PARTS = 3  # of the examples, each scored by a linear model of the others
@@ -45,9 +45,8 @@ class Known:
 class Classifier:
     """Fitted once, then only asked; immutable from then on."""
 
-    def __init__(self, meanings: Mapping[str, Sequence[str]]) -> None:
-        """`meanings`: words that mean much the same, by name."""
-        self.meanings = Meanings(meanings)
+    def __init__(self, meanings: Meanings) -> None:
+        self.meanings = meanings
         self.labels: list[str] = []
         self.topics: list[str] = []
         self._letters, self._pairs = Counted(BUCKETS), Counted(PAIR_BUCKETS)
@@ -121,13 +120,14 @@ class Classifier:
             **{f"reader{n}": one for n, one in enumerate(self._readers)},
             **{f"network{n}": one for n, one in enumerate(self._networks)},
         }
-        names = {"labels": self.labels, "topics": self.topics, "meanings": self.meanings.words, "size": self._size}
+        meanings = [self.meanings.names, self.meanings.han, self.meanings.latin]
+        names = {"labels": self.labels, "topics": self.topics, "meanings": meanings, "size": self._size}
         return arrays, names
 
     @classmethod
     def restored(cls, arrays: Mapping[str, Any], names: Mapping[str, Any]) -> Classifier:
         """A classifier as it was stored."""
-        made = cls(names["meanings"])
+        made = cls(Meanings(*names["meanings"]))
         made.labels, made.topics, made._size = names["labels"], names["topics"], names["size"]
         made._letters.restore(arrays["letters"], arrays["letters_rarity"])
         made._pairs.restore(arrays["pairs"], arrays["pairs_rarity"])
@@ -189,8 +189,7 @@ def _linear(sparse: Any, dense: Sequence[Any], wanted: Any) -> tuple[Any, Any, A
 
 
 def _readers(sparse: Any, dense: Sequence[Any], wanted: Any) -> list[Any]:
-    """Weights of the networks that read what the linear model reads; those of the sparse features halved in precision,
-    for they are many."""
+    """Weights of the readers; those of the letters halved in precision, for they are many."""
     from scipy.sparse import csr_matrix, hstack, vstack
 
     width = sparse.shape[1]

@@ -28,6 +28,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.classifier import Classifier, Known
 from bot.assistant.contract import Hit
+from bot.assistant.reading import Meanings
 from bot.assistant.understanding import Decision, Heard, Label, decide
 
 KNOWN = "TRAINING_KNOWN"  # names, in the environment, the file with what the house knows of the examples
@@ -56,7 +57,7 @@ class Understanding(GraphComponent, IntentClassifier):
         self._config = config
         self._storage = storage
         self._resource = resource
-        self._classifier = Classifier({})
+        self._classifier = Classifier(Meanings.of({}))
 
     @classmethod
     def create(
@@ -76,7 +77,8 @@ class Understanding(GraphComponent, IntentClassifier):
         intents = [m.get(INTENT) for m in examples]
         if len(set(intents)) < 3:
             raise RasaException("nlu_data/nlu must hold examples of at least three intents.")
-        self._classifier = Classifier({one["name"]: one["elements"] for one in training_data.lookup_tables})
+        words = {one["name"]: one["elements"] for one in training_data.lookup_tables}
+        self._classifier = Classifier(Meanings.of(words))
         texts, known = known_by_house([m.get(TEXT) for m in examples])
         self._classifier.fit(texts, intents, known)
         arrays, names = self._classifier.stored()

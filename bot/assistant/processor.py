@@ -8,6 +8,7 @@ limit ("Circuit breaker tripped"). A fifth hides in slot mappings that call an a
 from __future__ import annotations
 
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.processor import MessageProcessor
+from rasa.engine.graph import ExecutionContext
+from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.storage import ModelMetadata
@@ -78,12 +81,17 @@ class HonestProcessor(MessageProcessor):
 
     @staticmethod
     def _load_model(model_path: str | Path) -> tuple[str, ModelMetadata, GraphRunner]:
-        try:
-            metadata = LocalModelStorage.metadata_from_archive(Path(model_path))
-        except (OSError, tarfile.TarError, KeyError, ValueError) as e:
-            raise ModelRefused(f"{model_path} is no model of Rasa: {e}") from e
-        check(metadata)
-        return MessageProcessor._load_model(model_path)
+        """As Rasa does, but unpacked once and refused before any part of it is loaded."""
+        path = Path(model_path)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                storage, metadata = LocalModelStorage.from_model_archive(Path(folder), path)
+            except (OSError, tarfile.TarError, KeyError, ValueError) as e:
+                raise ModelRefused(f"{model_path} is no model of Rasa: {e}") from e
+            check(metadata)
+            schema = metadata.predict_schema
+            runner = DaskGraphRunner.create(schema, storage, ExecutionContext(schema, metadata.model_id))
+        return path.name, metadata, runner
 
     async def parse_message(
         self, message: UserMessage, tracker: DialogueStateTracker | None = None, only_output_properties: bool = True

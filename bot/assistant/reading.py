@@ -44,37 +44,45 @@ def letters(read: str, longest: int) -> set[str]:
 class Meanings:
     """Words that mean much the same, by the name of what they mean (the lookup tables of the training data)."""
 
-    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
-        """`words`: the words of each name, Chinese ones found anywhere, Latin ones as whole words or phrases."""
-        self.words = words
-        self.names = sorted(words)
-        # Apart, or "rob" would be found in "problem".
-        self._han: defaultdict[str, list[int]] = defaultdict(list)
-        self._latin: defaultdict[str, list[int]] = defaultdict(list)
-        for n, name in enumerate(self.names):
-            for word in words[name]:
-                read = even(word)
+    def __init__(
+        self, names: Sequence[str], han: Mapping[str, Sequence[int]], latin: Mapping[str, Sequence[int]]
+    ) -> None:
+        """`han` and `latin`: for each even word the numbers in `names` of what it means. Chinese words are found
+        anywhere, Latin ones as whole words or phrases, or "rob" would be found in "problem"."""
+        self.names, self.han, self.latin = names, han, latin
+        self._han_lengths: defaultdict[str, set[int]] = defaultdict(set)  # of words, by their first character
+        self._latin_lengths: defaultdict[str, set[int]] = defaultdict(set)  # of phrases in words, by their first
+        for word in han:
+            self._han_lengths[word[0]].add(len(word))
+        for phrase in latin:
+            words = phrase.split(" ")
+            self._latin_lengths[words[0]].add(len(words))
+
+    @classmethod
+    def of(cls, words: Mapping[str, Sequence[str]]) -> Meanings:
+        """From the words of each name, as people wrote them."""
+        names = sorted(words)
+        han: defaultdict[str, list[int]] = defaultdict(list)
+        latin: defaultdict[str, list[int]] = defaultdict(list)
+        for n, name in enumerate(names):
+            for read in filter(None, map(even, words[name])):
                 if _LATIN.fullmatch(read):
-                    self._latin[" ".join(_WORDS.findall(read))].append(n)
+                    latin[" ".join(_WORDS.findall(read))].append(n)
                 else:
-                    self._han[read].append(n)
-        # Lengths that occur, in characters and in words.
-        self._han_lengths = sorted({len(word) for word in self._han})
-        self._latin_lengths = sorted({word.count(" ") + 1 for word in self._latin})
+                    han[read].append(n)
+        return cls(names, han, latin)
 
     def found(self, read: str) -> list[int]:
         """Sorted numbers of the names of which an even text holds a word."""
+        found: set[int] = set()
+        for i, character in enumerate(read):
+            for n in self._han_lengths.get(character, ()):
+                found.update(self.han.get(read[i : i + n], ()))
         words = _WORDS.findall(read)
-        han = (read[i : i + n] for n in self._han_lengths for i in range(len(read) - n + 1))
-        latin = (" ".join(words[i : i + n]) for n in self._latin_lengths for i in range(len(words) - n + 1))
-        both = itertools.chain((self._han.get(one, ()) for one in han), (self._latin.get(one, ()) for one in latin))
-        return sorted({n for holders in both for n in holders})
-
-    def row(self, found: Sequence[int]) -> Any:
-        """A row with 1 at what was found, shape (names,)."""
-        row = np.zeros(len(self.names), np.float32)
-        row[list(found)] = 1
-        return row
+        for i, word in enumerate(words):
+            for n in self._latin_lengths.get(word, ()):
+                found.update(self.latin.get(" ".join(words[i : i + n]), ()))
+        return sorted(found)
 
 
 def pairs(found: Sequence[int]) -> list[str]:

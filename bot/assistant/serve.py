@@ -66,6 +66,7 @@ def _bound(port: int) -> socket.socket:
 def _serve(model: Path, listening: socket.socket, *, tuned: bool, parent: int) -> None:
     from bot.assistant import environment
 
+    gc.disable()  # nearly all that a start makes stays: walking it again and again was a third of a start's CPU
     environment.prepare()
     import rasa.core.run
     from rasa.core.utils import AvailableEndpoints
@@ -100,8 +101,8 @@ def _serve(model: Path, listening: socket.socket, *, tuned: bool, parent: int) -
     async def warm_up(app: Sanic) -> None:
         await brain.warm_up()
         # What is loaded now stays for good: the collector need not walk it again on every cycle.
-        gc.collect()
         gc.freeze()
+        gc.enable()
         channel.brain = brain
         print(json.dumps({"ready": True, "port": listening.getsockname()[1], "model": brain.model}), flush=True)
 

@@ -9,15 +9,24 @@ compares every answer; any other version of Rasa is not patched.
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import rasa
-from rasa.core.actions.action import RemoteAction
+import rasa.shared.utils.io
+from rasa.core.actions.action import ActionExtractSlots, RemoteAction
+from rasa.core.channels.channel import OutputChannel
+from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.core.policies.rule_policy import RulePolicy
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.runner.dask import DaskGraphRunner
-from rasa.shared.core.constants import PREVIOUS_ACTION, SHOULD_NOT_BE_SET
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.graph_components.providers.domain_provider import DomainProvider
+from rasa.shared.core.constants import MAPPING_TYPE, PREVIOUS_ACTION, SHOULD_NOT_BE_SET, SlotMappingType
 from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import Event
 from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
@@ -49,6 +58,7 @@ def plain_action_check() -> None:
 _ACTION = (PREVIOUS_ACTION, "action_name")  # where states have the action before them
 _INTENT = ("user", "intent")
 _EMPTY = "_qiantai_empty"  # attribute of a domain: whether it is
+_FILLABLE = "_qiantai_fillable"  # attribute of a domain: itself with only the slots that messages fill
 _PLANS = "_qiantai_plans"  # attribute of a graph runner: its order of nodes per set of targets
 
 
@@ -214,7 +224,61 @@ def one_empty_domain() -> None:
     Domain.is_empty = is_empty  # type: ignore[method-assign]
 
 
-PATCHES = (plain_action_check, straight_graph, indexed_rules, plain_copies_of_slots, one_empty_domain)
+def slots_that_messages_fill() -> None:
+    """Before each turn only slots with a mapping of their own are looked at, not those that actions alone set, which
+    are two of three. FAQ 1.4 → 1.3 ms; it grows with the number of slots."""
+    by_rasa = ActionExtractSlots.run
+
+    async def run(
+        self: ActionExtractSlots,
+        output_channel: OutputChannel,
+        nlg: NaturalLanguageGenerator,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+    ) -> list[Event]:
+        fillable = domain.__dict__.get(_FILLABLE)
+        if fillable is None:
+            fillable = copy.copy(domain)
+            fillable.slots = [slot for slot in domain.slots if any(map(_fills, slot.mappings))]
+            domain.__dict__[_FILLABLE] = fillable
+        return await by_rasa(self, output_channel, nlg, tracker, fillable)
+
+    ActionExtractSlots.run = run  # type: ignore[method-assign]
+
+
+def _fills(mapping: dict[str, Any]) -> bool:
+    return mapping.get(MAPPING_TYPE) != str(SlotMappingType.CUSTOM) or bool(mapping.get("action"))
+
+
+def domain_as_trained() -> None:
+    """A model's domain is read as training wrote it. Rasa validates it again first, for which it reads text and schema
+    twice more in a slow YAML reader: 0.3 of 1.5 s of a start."""
+
+    @classmethod  # type: ignore[misc]
+    def load(
+        cls: type[DomainProvider],
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> DomainProvider:
+        with model_storage.read_from(resource) as folder:
+            content = rasa.shared.utils.io.read_yaml_file(folder / "domain.yml")
+        return cls(model_storage, resource, Domain.from_dict(dict(content)))
+
+    DomainProvider.load = load  # type: ignore[method-assign,assignment]
+
+
+PATCHES = (
+    plain_action_check,
+    straight_graph,
+    indexed_rules,
+    plain_copies_of_slots,
+    one_empty_domain,
+    slots_that_messages_fill,
+    domain_as_trained,
+)
 
 
 def apply() -> None:

@@ -32,7 +32,7 @@ UP, DOWN = (1.0, 0.0), (0.0, 1.0)
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     """Learned with vectors that say whether somebody is meant: up for a person, down for the rest."""
-    made = Classifier(MEANINGS)
+    made = Classifier(Meanings.of(MEANINGS))
     known = [
         (Known(vector=UP if intent == "handoff" else DOWN, decision="none", found=[("topic", 0.1)]), Known())
         for _, intent in EXAMPLES
@@ -92,7 +92,7 @@ def test_what_was_stored_says_the_same(classifier: Classifier) -> None:
 
 def test_the_same_examples_make_the_same_classifier(classifier: Classifier) -> None:
     texts, intents = [text for text, _ in EXAMPLES], [intent for _, intent in EXAMPLES]
-    one, other = Classifier(MEANINGS), Classifier(MEANINGS)
+    one, other = Classifier(Meanings.of(MEANINGS)), Classifier(Meanings.of(MEANINGS))
     for each in (one, other):
         each.fit(texts, intents, [(Known(),)] * len(texts))
     assert [one.chances(text, Known()).tolist() for text in texts] == [
@@ -114,7 +114,7 @@ SPOKEN: list[tuple[str, list[str]]] = [
 
 @pytest.mark.parametrize(("text", "names"), SPOKEN)
 def test_which_meanings_a_text_touches(text: str, names: list[str]) -> None:
-    meanings = Meanings(MEANINGS)
+    meanings = Meanings.of(MEANINGS)
     assert [meanings.names[n] for n in meanings.found(even(text))] == names
 
 

@@ -56,15 +56,20 @@ def test_line_ends_of_another_system_change_nothing(tree: Path) -> None:
     assert identity.model_id(tree) == identity.model_id()
 
 
-def test_the_five_newest_models_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:
+def test_the_five_newest_models_are_kept_and_nothing_that_a_killed_training_left(tmp_path: Path) -> None:
     for n in range(8):
         (tmp_path / f"{n:016x}.tar.gz").touch()
         os.utime(tmp_path / f"{n:016x}.tar.gz", (n, n))
     (tmp_path / "mine.tar.gz").touch()
     os.utime(tmp_path / "mine.tar.gz", (0, 0))
+    for name in (".training-killed", ".training-now"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part").touch()
+    os.utime(tmp_path / ".training-killed", (0, 0))
     code = f"from pathlib import Path; from bot.assistant.train import prune; prune(Path({str(tmp_path)!r}))"
     assert python("-c", code).returncode == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == [
+        ".training-now",
         *(f"{n:016x}.tar.gz" for n in range(3, 8)),
         "mine.tar.gz",
     ]

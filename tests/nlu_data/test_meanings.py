@@ -32,6 +32,6 @@ def test_every_word_stands_once_under_its_name_as_it_is_looked_for() -> None:
 
 
 def test_every_word_is_found_in_a_text_that_says_it() -> None:
-    meanings = Meanings(WORDS)
+    meanings = Meanings.of(WORDS)
     for n, name in enumerate(meanings.names):
         assert [word for word in WORDS[name] if n not in meanings.found(even(f" {word} "))] == [], name
