@@ -52,18 +52,19 @@ def find(hybrid: Search, encoder: Encoder, text: str, language: Language = "zh")
     return hybrid.find(text, language, vector=encoder.encode([readable(text)])[0])
 
 
-def test_a_search_by_words_takes_less_than_half_a_millisecond() -> None:
-    # Measured 2026-11-21: 0.23 ms of processor time. The best of five rounds, since other work only ever adds.
+def test_a_search_by_words_takes_less_than_five_milliseconds() -> None:
+    # Measured 2026-11-21: 0.23 ms of processor time; slower and busier machines must pass. The best of five rounds,
+    # since other work only ever adds.
     def mean() -> float:
         started = time.thread_time()
         for question in TUNING:
             SEARCH.find(question.text, question.language)
         return (time.thread_time() - started) / len(TUNING)
 
-    assert min(mean() for _ in range(5)) <= 0.0005
+    assert min(mean() for _ in range(5)) <= 0.005
 
 
-def test_a_search_by_meaning_takes_less_than_ten_milliseconds_with_encoding(hybrid: Search, encoder: Encoder) -> None:
+def test_a_search_by_meaning_takes_less_than_fifty_milliseconds_with_encoding(hybrid: Search, encoder: Encoder) -> None:
     # Measured 2026-11-21: p95 4 ms of processor time. The best of three rounds.
     def p95() -> float:
         took: list[float] = []
@@ -73,7 +74,7 @@ def test_a_search_by_meaning_takes_less_than_ten_milliseconds_with_encoding(hybr
             took.append(time.thread_time() - started)
         return quantiles(took, n=20)[-1]
 
-    assert min(p95() for _ in range(3)) <= 0.01
+    assert min(p95() for _ in range(3)) <= 0.05
 
 
 # Single questions ---------------------------------------------------------------------------------------------------
