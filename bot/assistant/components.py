@@ -136,8 +136,8 @@ class Understanding(GraphComponent, IntentClassifier):
         """
         found = [(hit.topic, hit.score) for hit in hits]
         chances = self._classifier.chances(text, Known(vector=vector, decision=decision, found=found))
-        best = np.argsort(-chances, kind="stable")
-        return [Label(name=self._classifier.labels[i], score=round(float(chances[i]), 4)) for i in best]
+        best, scores = np.argsort(-chances, kind="stable").tolist(), chances.tolist()
+        return [Label(name=self._classifier.labels[i], score=round(scores[i], 4)) for i in best]
 
 
 def known_by_house(texts: Sequence[str]) -> tuple[list[str], list[tuple[Known, Known]]]:

@@ -28,9 +28,9 @@ async def main(model: Path) -> None:
 
     tuning.apply()
     processor = Brain(model, None).processor
+    tracker = DialogueStateTracker.from_events("parse", [], processor.domain.slots)  # of no conversation: it stays empty
     for line in sys.stdin:
         turn = read_turn(json.loads(line))
-        tracker = DialogueStateTracker.from_events("parse", [], processor.domain.slots)
         message = Incoming(turn, text=turn.text, output_channel=Replies(), sender="parse")
         parsed: dict[str, Any] = await processor.parse_message(message, tracker)
         print(json.dumps({"intent": parsed["intent"]["name"], **parsed["decision"]}), flush=True)
