@@ -16,7 +16,7 @@ from door.cli.bench.site import THINKS, Site, site
 
 CROWD = 200  # conversations
 WARM_UP = 2.0  # seconds of load before anything is measured
-INTERVALS = 2  # of each kind at 80 messages a second
+INTERVALS = 4  # of each kind at 80 messages a second
 HELD_BACK = 90_000.0  # ms a turn takes while only accepting is measured: nothing is answered until the pace changes
 PATIENCE = 20.0  # seconds without any new reply after which what is missing counts as lost
 
