@@ -28,7 +28,7 @@ async def main(model: Path) -> None:
 
     tuning.apply()
     processor = Brain(model, None).processor
-    tracker = DialogueStateTracker.from_events("parse", [], processor.domain.slots)  # of no conversation: it stays empty
+    tracker = DialogueStateTracker.from_events("parse", [], processor.domain.slots)  # it stays empty
     for line in sys.stdin:
         turn = read_turn(json.loads(line))
         message = Incoming(turn, text=turn.text, output_channel=Replies(), sender="parse")

@@ -113,7 +113,8 @@ class HonestProcessor(MessageProcessor):
             "asked": (tracker.get_slot(REQUESTED) or "") if tracker.active_loop_name else "",
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
             "answered": _has_answered(tracker),
-            "in_fraud": _is_in_fraud(tracker),
+            "in_fraud": _told(tracker).startswith("fraud."),
+            "in_danger": _told(tracker) == "emergency",
             "repeat": turn.context.get("pending") == "repeat",
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})
@@ -163,10 +164,10 @@ def _has_answered(tracker: DialogueStateTracker) -> bool:
     return False
 
 
-def _is_in_fraud(tracker: DialogueStateTracker) -> bool:
-    """Was the last thing said what to do in a fraud?"""
+def _told(tracker: DialogueStateTracker) -> str:
+    """The key of the last thing that was said, "" before any."""
     said = next((event for event in reversed(tracker.events) if isinstance(event, BotUttered)), None)
-    return said is not None and str((said.data.get("custom") or {}).get("key", "")).startswith("fraud.")
+    return str((said.data.get("custom") or {}).get("key", "")) if said else ""
 
 
 def _watched(run: Callable[..., Any], failure: list[Exception]) -> Callable[..., Any]:

@@ -68,11 +68,22 @@ IN_FORM = 0.50
 SAFETY_IN_FORM = 0.45  # what is told inside a form sounds like much
 FAQ_IN_FORM = 0.60  # of the search, that its best entry answers
 
-# What somebody says next who has just been told what to do in a fraud.
-_STILL = re.compile(
-    r"怎么办|咋办|咋弄|怎么做|占线|打不通|没人接|还在|不让我?挂|追回|要回来|拿回来|冻结|止付|报警了?|打了110|来得及|"
-    r"\b(?:what now|what (?:should|do|can|shall) i do|busy|no (?:answer|one (?:answers|picks))|still on|won't let|"
-    r"freeze|(?:get|have) (?:it|my money|the money|them) back|stop (?:it|the payment|the transfer)|too late|called)\b",
+# What somebody says next who has just been told what to do, in a fraud or where a life is in danger.
+_HELPLESS = (
+    r"怎么办|咋办|咋弄|怎么做|占线|打不通|没人接|还在|报警了?|打了110|来得及",
+    r"what now|what (?:should|do|can|shall) i do|busy|no (?:answer|one (?:answers|picks))|still (?:on|here|there)|"
+    r"too late|called",
+)
+_STILL_IN_FRAUD = re.compile(
+    rf"{_HELPLESS[0]}|不让我?挂|追回|要回来|拿回来|冻结|止付|已经|(?:给|转|说|念|点|扫|付|发|共享|告诉)(?:他|她|对方)?(?:了|过|完)|"
+    rf"\b(?:{_HELPLESS[1]}|won't let|freeze|(?:get|have) (?:it|my money|the money|them) back|already|"
+    r"stop (?:it|the payment|the transfer)|i (?:just )?(?:told|gave|sent|shared|paid|read|clicked|scanned))\b",
+    re.IGNORECASE,
+)
+_STILL_IN_DANGER = re.compile(
+    rf"{_HELPLESS[0]}|没人|不敢|害怕|好怕|救|血|呼吸|没气|不醒|叫不|没反应|不动|门外|撑不|不行了|快点|快来|"
+    rf"\b(?:{_HELPLESS[1]}|help|nobody|no one|hurry|breath\w*|bleed\w*|blood|wak(?:e|ing)|unconscious|scared|afraid|"
+    r"outside|door)\b",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -164,6 +175,7 @@ class Heard:
     said_before: str  # the consumer's message before this one
     answered: bool = False  # that message was answered with an FAQ entry
     in_fraud: bool = False  # what was said to them last is what to do in a fraud
+    in_danger: bool = False  # or where a life is in danger
     repeat: bool = False  # they were asked whether this is the matter of a case that they have
     other_language: bool = False  # the letters tell that it is neither Chinese nor English
 
@@ -253,7 +265,9 @@ def _outside(heard: Heard) -> Decision:
     key = case_wishes.is_key(heard.text)
     if not _worded(heard.text) and not key:
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
-    if heard.in_fraud and _STILL.search(heard.text) and len(heard.text) <= forms.BRIEF:
+    if heard.in_danger and forms.is_brief(heard.text) and _STILL_IN_DANGER.search(heard.text):
+        return _own(heard, Label(name="emergency", score=1.0), "on the danger that they have told of")
+    if heard.in_fraud and forms.is_brief(heard.text) and _STILL_IN_FRAUD.search(heard.text):
         return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")
     wish = case_wishes.wish(heard.text)
     if wish and key:

@@ -400,6 +400,43 @@ def test_whoever_is_in_the_middle_of_a_fraud_is_not_sent_to_the_menu(
     assert heard == ["fraud.more", "fraud.again", "fraud.more"]
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("zh", "我已经共享了"), ("zh", "验证码我念给他了"), ("en", "I already told them"), ("en", "I just sent it")],
+)
+def test_what_was_handed_over_already_goes_on_with_the_fraud(brain: Child, language: str, text: str) -> None:
+    state = brain.turn(**press("/fraud_in_progress"), language=language)["state"]
+    assert said(brain.turn(text, state=state, language=language)) == ["fraud.more"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "没人帮我"),
+        ("zh", "他还在门外"),
+        ("zh", "120打不通"),
+        ("zh", "那咋办"),
+        ("en", "nobody is helping me"),
+        ("en", "he is still outside"),
+        ("en", "she isn't breathing"),
+        ("en", "what should I do"),
+    ],
+)
+def test_whoever_is_in_danger_still_is_told_so_again_and_not_about_money(
+    brain: Child, language: str, text: str
+) -> None:
+    state = brain.turn(**press("/emergency"), language=language)["state"]
+    answer = brain.turn(text, state=state, language=language)
+    assert said(answer) == ["emergency"]
+    assert "alert" in [effect["name"] for effect in answer["effects"]]
+
+
+@pytest.mark.parametrize(("language", "text"), [("zh", "谢谢，没事了"), ("en", "thanks, all is fine now")])
+def test_whoever_says_that_the_danger_is_over_is_not_told_again(brain: Child, language: str, text: str) -> None:
+    state = brain.turn(**press("/emergency"), language=language)["state"]
+    assert said(brain.turn(text, state=state, language=language)) != ["emergency"]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_small_talk_is_not_answered_with_the_same_words_twice(brain: Child, language: str) -> None:
     first = brain.turn(**press("/smalltalk"), language=language)
