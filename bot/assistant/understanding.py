@@ -75,15 +75,22 @@ _HELPLESS = (
     r"too late|called",
 )
 _STILL_IN_FRAUD = re.compile(
-    rf"{_HELPLESS[0]}|不让我?挂|追回|要回来|拿回来|冻结|止付|已经|(?:给|转|说|念|点|扫|付|发|共享|告诉)(?:他|她|对方)?(?:了|过|完)|"
-    rf"\b(?:{_HELPLESS[1]}|won't let|freeze|(?:get|have) (?:it|my money|the money|them) back|already|"
-    r"stop (?:it|the payment|the transfer)|i (?:just )?(?:told|gave|sent|shared|paid|read|clicked|scanned))\b",
+    rf"{_HELPLESS[0]}|不让我?挂|追回|要回来|拿回来|冻结|止付|(?:给|转|说|念|点|扫|付|发|共享|告诉)(?:他|她|对方)?(?:了|过|完)|"
+    rf"\b(?:{_HELPLESS[1]}|won't let|freeze|(?:get|have) (?:it|my money|the money|them) back|"
+    r"stop (?:it|the payment|the transfer)|"
+    r"i(?:'ve| have)? ?(?:already |just )?(?:told|gave|given|sent|shared|paid|read|clicked|scanned))\b",
     re.IGNORECASE,
 )
 _STILL_IN_DANGER = re.compile(
     rf"{_HELPLESS[0]}|没人|不敢|害怕|好怕|救|血|呼吸|没气|不醒|叫不|没反应|不动|门外|撑不|不行了|快点|快来|"
     rf"\b(?:{_HELPLESS[1]}|help|nobody|no one|hurry|breath\w*|bleed\w*|blood|wak(?:e|ing)|unconscious|scared|afraid|"
     r"outside|door)\b",
+    re.IGNORECASE,
+)
+_OVER = re.compile(
+    r"谢|没事|平安|脱险|得救|没人(?:受伤|有事)|[要拿追]回来了(?![吗没])|走了$|(?:警察|救护车|医生|120|110)(?:已经)?[来到]了|"
+    r"\b(?:thank\w*|thx|safe now|(?:all|is|am|are|'s|'m|'re) (?:fine|ok|okay|safe|good|over)|"
+    r"(?:nobody|no one)(?: is| was|'s)? (?:hurt|injured)|(?:arrived|got (?:it|my money|the money) back))\b",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -265,9 +272,10 @@ def _outside(heard: Heard) -> Decision:
     key = case_wishes.is_key(heard.text)
     if not _worded(heard.text) and not key:
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
-    if heard.in_danger and forms.is_brief(heard.text) and _STILL_IN_DANGER.search(heard.text):
+    goes_on = forms.is_brief(heard.text) and not _OVER.search(heard.text)
+    if heard.in_danger and goes_on and _STILL_IN_DANGER.search(heard.text):
         return _own(heard, Label(name="emergency", score=1.0), "on the danger that they have told of")
-    if heard.in_fraud and forms.is_brief(heard.text) and _STILL_IN_FRAUD.search(heard.text):
+    if heard.in_fraud and goes_on and _STILL_IN_FRAUD.search(heard.text):
         return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")
     wish = case_wishes.wish(heard.text)
     if wish and key:

@@ -411,6 +411,15 @@ def test_what_was_handed_over_already_goes_on_with_the_fraud(brain: Child, langu
 
 @pytest.mark.parametrize(
     ("language", "text"),
+    [("zh", "钱已经要回来了，谢谢"), ("zh", "我已经吃过饭了"), ("en", "thanks, I got my money back")],
+)
+def test_what_is_over_does_not_go_on_with_the_fraud(brain: Child, language: str, text: str) -> None:
+    state = brain.turn(**press("/fraud_in_progress"), language=language)["state"]
+    assert said(brain.turn(text, state=state, language=language)) != ["fraud.more"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
     [
         ("zh", "没人帮我"),
         ("zh", "他还在门外"),
@@ -431,7 +440,17 @@ def test_whoever_is_in_danger_still_is_told_so_again_and_not_about_money(
     assert "alert" in [effect["name"] for effect in answer["effects"]]
 
 
-@pytest.mark.parametrize(("language", "text"), [("zh", "谢谢，没事了"), ("en", "thanks, all is fine now")])
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "谢谢，没事了"),
+        ("zh", "救护车来了，没事了"),
+        ("zh", "没人受伤"),
+        ("en", "thanks for your help"),
+        ("en", "he left, we are fine"),
+        ("en", "we are safe"),
+    ],
+)
 def test_whoever_says_that_the_danger_is_over_is_not_told_again(brain: Child, language: str, text: str) -> None:
     state = brain.turn(**press("/emergency"), language=language)["state"]
     assert said(brain.turn(text, state=state, language=language)) != ["emergency"]

@@ -73,11 +73,10 @@ async def test_a_delivery_that_comes_to_another_house_while_the_first_thinks_bri
         there, brain = one.platform, one.running.brain
         brain.hang()
         heard = asyncio.create_task(one.hears(there.text("你好")))
-        await until(lambda: there.attempts == 2)
+        await until(lambda: there.attempts >= 2)
         brain.wake()
         answer = await heard
         assert answer not in ("", OUT_OF_ORDER, one.words("parked"))
-        assert there.attempts > 1
         assert there.follower("anna").shown == [answer]
         assert await other.turns() == [("text", "done")]
         assert await other.ended("sent")

@@ -43,11 +43,10 @@ async def test_a_quick_answer_is_in_the_first_reply(account: Account, mode: str)
 async def test_an_answer_that_takes_longer_is_in_the_reply_to_a_later_delivery(hurried: Desk) -> None:
     hurried.running.brain.hang()
     answer = asyncio.create_task(hurried.hears(hurried.platform.text("你好")))
-    await until(lambda: hurried.platform.attempts == 2)
+    await until(lambda: hurried.platform.attempts >= 2)
     hurried.running.brain.wake()
     assert await answer not in ("", OUT_OF_ORDER)
     assert PARKED not in await answer
-    assert hurried.platform.attempts > 1
     assert hurried.platform.follower("anna").shown == [await answer]
     assert await hurried.turns() == [("text", "done")]
     assert await hurried.ended("sent")
