@@ -214,7 +214,7 @@ async def test_a_process_that_is_killed_while_it_sends_and_fetches_is_followed_b
             live=False,
         )
     )
-    channel = {"text_max": 50, "file_origins": [other.url]}
+    channel = {"text_max": 50, "file_origins": [other.url], "timeout": 60.0}
     async with process(settings, other, **channel) as house:
         await asyncio.gather(*(asyncio.wait_for(one.wait(), PATIENCE) for one in both))
         house.process.kill()
