@@ -101,7 +101,7 @@ class HonestProcessor(MessageProcessor):
             return await super().parse_message(message, tracker, only_output_properties)
         text = message.text or ""
         shown = _FULLWIDTH_SLASH + text[1:] if text.startswith("/") else text
-        turn = message.turn
+        turn, told = message.turn, _told(tracker)
         house = {
             "language": turn.language,
             "other_language": turn.other_language,
@@ -113,8 +113,8 @@ class HonestProcessor(MessageProcessor):
             "asked": (tracker.get_slot(REQUESTED) or "") if tracker.active_loop_name else "",
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
             "answered": _has_answered(tracker),
-            "in_fraud": _told(tracker).startswith("fraud."),
-            "in_danger": _told(tracker) == "emergency",
+            "in_fraud": told.startswith("fraud."),
+            "in_danger": told == "emergency",
             "repeat": turn.context.get("pending") == "repeat",
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})

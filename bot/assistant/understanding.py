@@ -87,6 +87,7 @@ _STILL_IN_DANGER = re.compile(
     r"outside|door)\b",
     re.IGNORECASE,
 )
+# And what somebody says then for whom it is over.
 _OVER = re.compile(
     r"谢|没事|平安|脱险|得救|没人(?:受伤|有事)|[要拿追]回来了(?![吗没])|走了$|(?:警察|救护车|医生|120|110)(?:已经)?[来到]了|"
     r"\b(?:thank\w*|thx|safe now|(?:all|is|am|are|'s|'m|'re) (?:fine|ok|okay|safe|good|over)|"
@@ -273,7 +274,8 @@ def _outside(heard: Heard) -> Decision:
     if not _worded(heard.text) and not key:
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
     goes_on = forms.is_brief(heard.text) and not _OVER.search(heard.text)
-    if heard.in_danger and goes_on and _STILL_IN_DANGER.search(heard.text):
+    # A question that an entry answers is a matter of its own: a wrong alarm must not repeat itself.
+    if heard.in_danger and goes_on and heard.hits_decision != "answer" and _STILL_IN_DANGER.search(heard.text):
         return _own(heard, Label(name="emergency", score=1.0), "on the danger that they have told of")
     if heard.in_fraud and goes_on and _STILL_IN_FRAUD.search(heard.text):
         return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")

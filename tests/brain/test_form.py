@@ -456,6 +456,15 @@ def test_whoever_says_that_the_danger_is_over_is_not_told_again(brain: Child, la
     assert said(brain.turn(text, state=state, language=language)) != ["emergency"]
 
 
+@pytest.mark.parametrize(
+    ("language", "text"), [("zh", "信用报告有错怎么办"), ("en", "please help, how do I get my credit report")]
+)
+def test_a_question_after_a_wrong_alarm_is_answered(brain: Child, language: str, text: str) -> None:
+    state = brain.turn(**press("/emergency"), language=language)["state"]
+    answer = brain.turn(text, state=state, language=language, **answers("F22"))
+    assert answer["decision"]["label"].startswith("faq:")
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_small_talk_is_not_answered_with_the_same_words_twice(brain: Child, language: str) -> None:
     first = brain.turn(**press("/smalltalk"), language=language)
