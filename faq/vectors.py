@@ -18,6 +18,7 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import SettingsError
+from faq.embedded import Embedded
 
 log = structlog.get_logger()
 
@@ -30,45 +31,58 @@ MANY_THREADS = max(1, (os.cpu_count() or 1) // 2)  # for many texts: the other h
 
 
 class Model(Protocol):
-    """What we use of a SentenceTransformer."""
+    """What reads texts; different threads may use it at the same time."""
 
-    def encode(
-        self,
-        inputs: list[str],
-        *,
-        batch_size: int,
-        show_progress_bar: bool,
-        convert_to_numpy: bool,
-        normalize_embeddings: bool,
-    ) -> NDArray[Any]: ...
+    def encode(self, texts: list[str], /) -> NDArray[np.float32]:
+        """Vectors of length 1, shape (n, size), of at least one text; a longer one than the model reads is cut off."""
+        ...
 
 
-class Encoder:
-    """A sentence-transformers model on the processor. Blocking; different threads may use it at the same time."""
+class _SentenceTransformer:
+    """A sentence-transformers model on the processor."""
 
-    def __init__(self, model: Model, key: str) -> None:
-        self._model = model
-        self.key = key  # says which weights these are, 12 hexadecimal digits
-        # The first call prepares the tokenizer, which must not happen in two threads at once. It also tells the size.
-        self.size: int = self._vectors(["?"]).shape[1]
+    def __init__(self, folder: Path) -> None:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of length 1, shape (n, size); a text longer than the model reads is cut off."""
-        vectors = np.empty((len(texts), self.size), dtype=np.float32)
+        logging.disable_progress_bar()
+        self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        rows: list[NDArray[np.float32] | None] = [None] * len(texts)
         by_length = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # little padding in a batch
+        threads = 1 if len(texts) <= FEW else MANY_THREADS
         for start in range(0, len(texts), BATCH):
             batch = by_length[start : start + BATCH]
-            vectors[batch] = self._vectors([texts[n] for n in batch], threads=1 if len(texts) <= FEW else MANY_THREADS)
-        return vectors
+            for n, row in zip(batch, self._vectors([texts[n] for n in batch], threads), strict=True):
+                rows[n] = row
+        return np.stack(cast("list[NDArray[np.float32]]", rows))
 
-    def _vectors(self, texts: list[str], threads: int = 1) -> NDArray[np.float32]:
+    def _vectors(self, texts: list[str], threads: int) -> NDArray[np.float32]:
         import torch
 
         torch.set_num_threads(threads)  # of the thread that asks
-        encoded = self._model.encode(
+        return self._model.encode(
             texts, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
         )
-        return np.asarray(encoded, dtype=np.float32)
+
+
+class Encoder:
+    """A model, and a key for its weights. Blocking; different threads may use it at the same time."""
+
+    def __init__(self, model: Model, key: str, *, quick: bool = False) -> None:
+        """`quick`: a question takes it less than handing the question to a thread and back would."""
+        self._model = model
+        self.quick = quick
+        self.key = key  # says which weights these are, 12 hexadecimal digits
+        # The first call may prepare things, which must not happen in two threads at once. It also tells the size.
+        self.size: int = model.encode(["?"]).shape[1]
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of length 1, shape (n, size); a text longer than the model reads is cut off."""
+        if not texts:
+            return np.empty((0, self.size), dtype=np.float32)
+        return np.asarray(self._model.encode(list(texts)), dtype=np.float32)
 
 
 def load(setting: str) -> Encoder | None:
@@ -79,24 +93,27 @@ def load(setting: str) -> Encoder | None:
     """
     if setting == "none":
         return None
-    # Read when the libraries are imported: no questions to servers on the way, and no bars.
-    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     try:
-        import_module("torch")  # first: without it the others print what they lack
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
+        if setting == "embedded":
+            folder, reader = EMBEDDED, Embedded
+            for package in ("onnxruntime", "safetensors.numpy", "tokenizers"):
+                import_module(package)
+        else:
+            # Read when the libraries are imported: no questions to servers on the way, and no bars.
+            os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+            import_module("torch")  # first: without it the others print what they lack
+            import_module("sentence_transformers")
+            folder, reader = _folder(setting), _SentenceTransformer
     except ImportError as e:
+        how = "--repair" if setting == "embedded" else "with this setting"
         raise SettingsError(
-            f"encoder is {setting!r}, and {e.name or 'a package'} is not installed: run ./qiantai setup, or set "
+            f"encoder is {setting!r}, and {e.name or 'a package'} is not installed: run ./qiantai setup {how}, or set "
             "encoder to none to search by words alone"
         ) from e
-    folder = EMBEDDED if setting == "embedded" else _folder(setting)
-    logging.disable_progress_bar()
     if not ((folder / "modules.json").is_file() or (folder / "config.json").is_file()):
         raise SettingsError(f"encoder is {setting!r}: {folder} holds no sentence-transformers model (no modules.json)")
     try:
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        return Encoder(cast("Model", model), _key(folder))
+        return Encoder(reader(folder), _key(folder), quick=reader is Embedded)
     except Exception as e:  # whatever a model's files make the libraries raise
         why = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise SettingsError(f"encoder is {setting!r}: the model in {folder} cannot be loaded: {why}") from e

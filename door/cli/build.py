@@ -22,9 +22,9 @@ WORKERS = min(3, os.cpu_count() or 2)  # each takes a processor and 1 GB; more s
 SOURCES = (".py", ".ts", ".vue", ".js", ".css")
 
 
-def whole() -> None:
+def whole(*, developing: bool = False) -> None:
     """Every step of setting up, as far as something changed; SetupError says what hindered it."""
-    engine.run(steps.steps(), steps.ROOT)
+    engine.run(steps.steps(developing=developing), steps.ROOT)
 
 
 def setup(
@@ -53,7 +53,8 @@ def train(
         say("The brain's model is up to date.")
         return
     steps.model().stamp.unlink(missing_ok=True)
-    engine.run([steps.tool(), steps.brain(), steps.model(force=force)], steps.ROOT)
+    needed = [step for step in steps.steps() if step.name in ("tool", "torch", "brain")]
+    engine.run([*needed, steps.model(force=force)], steps.ROOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def lint(
     fix: Annotated[bool, typer.Option("--fix", help="Let ruff and prettier mend what they can first.")] = False,
 ) -> None:
     """Check style, types, import contracts and file sizes, in both environments; the FAQ content; and the figures."""
-    whole()
+    whole(developing=True)
     results: list[tuple[str, bool]] = []
     if fix:
         for check in fixers():
@@ -129,8 +130,14 @@ def linters() -> list[Check]:
         *(Check(name=f"web/{f.name}", command=[npm, "run", "lint"], cwd=f) for f in steps.FRONTS),
         Check(name="FAQ", command=_tool("door.cli", "faq", "lint")),
         Check(name="FAQ figures", command=_tool("door.cli", "faq", "eval", "--gate")),
-        Check(name="NLU figures", command=_tool("door.cli", "nlu", "eval", "--gate", "tests/nlu_data/gate.toml")),
+        Check(name="NLU figures", command=_nlu("held_out", "gate.toml")),
+        Check(name="NLU figures of everyday talk", command=_nlu("everyday", "everyday.toml")),
     ]
+
+
+def _nlu(folder: str, gate: str) -> list[str | Path]:
+    data = "tests/nlu_data"
+    return _tool("door.cli", "nlu", "eval", "--folder", f"{data}/{folder}", "--gate", f"{data}/{gate}")
 
 
 def _no_long_files() -> bool:
@@ -156,7 +163,7 @@ def run_tests(
     As root on Debian or Ubuntu the packages of system-packages.txt are installed; elsewhere what could not be run is
     named, with how to get it. With CI=true nothing may be missing.
     """
-    whole()
+    whole(developing=True)
     system.install()
     lacking = system.missing()
     strict = os.environ.get("CI", "").lower() == "true"

@@ -12,6 +12,7 @@ from core.model import Language
 from door.cli.examples import Utterance
 
 SAFETY = ("emergency", "fraud_in_progress", "handoff")  # whose recall and precision are promised
+CALM = "calm"  # the label of what may be taken for anything but these three: everyday talk that must set off no alarm
 COLUMNS = ("count", "right", "recall", "precision", "answered", "asked")
 
 
@@ -36,8 +37,8 @@ def kind(label: str) -> str:
 
 
 def right(one: Utterance, got: Verdict) -> bool:
-    """Whether it is one of the right labels; of the FAQ the topic counts."""
-    return kind(got.label) in one.labels
+    """Whether it is one of the right labels: of the FAQ the topic counts, of everyday talk that it is no alarm."""
+    return kind(got.label) in one.labels or (CALM in one.labels and kind(got.label) not in SAFETY)
 
 
 def figures(found: Sequence[Pair]) -> dict[str, dict[str, Any]]:

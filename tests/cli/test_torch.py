@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from door.cli import build
 from door.cli.setup import steps
 from door.cli.setup.engine import Call, Programs, environment
 from door.cli.setup.explain import SetupError
@@ -73,15 +74,20 @@ def test_what_does_not_serve_is_left_and_one_sentence_says_the_ways_out(
 ) -> None:
     wheel(tmp_path / "wheels", version, tag)
     monkeypatch.setenv(steps.WHEELS, str(tmp_path / "wheels"))
+    monkeypatch.setenv("QIANTAI_ENCODER", "/models/other")
     with pytest.raises(SetupError) as told:
         bring(tmp_path)
     assert str(told.value) == (
-        f"search by meaning needs torch {steps.TORCH_VERSION} for processors, which could not be had (there is no "
-        "network). Connect to the network, or put its wheel into a folder and set PIP_FIND_LINKS to that, then run the "
-        "same command again: what is done is kept. Or set QIANTAI_ENCODER=none: then questions are searched by their "
-        "words alone, without torch."
+        f"other encoders than the embedded one need torch {steps.TORCH_VERSION} for processors, which could not be had "
+        "(there is no network). Connect to the network, or put its wheel into a folder and set PIP_FIND_LINKS to that, "
+        "then run the same command again: what is done is kept. Or set QIANTAI_ENCODER=embedded, which does without "
+        "torch."
     )
     assert not steps.torch().there()
+    monkeypatch.setenv("QIANTAI_ENCODER", "embedded")
+    with pytest.raises(SetupError, match=r"^checks and comparisons of encoders need torch") as told:
+        bring(tmp_path)
+    assert "QIANTAI_ENCODER" not in str(told.value), "it is set to that already"
 
 
 def test_without_a_wheel_for_this_python_the_sentence_names_the_python(
@@ -102,15 +108,15 @@ def test_without_a_wheel_for_this_python_the_sentence_names_the_python(
 @pytest.mark.parametrize(
     ("env", "toml", "wanted"),
     [
-        (None, None, True),
+        (None, None, False),
         ("none", None, False),
-        (None, 'encoder = "none"', False),
-        ("embedded", 'encoder = "none"', True),
+        ("embedded", 'encoder = "/models/other"', False),
         ("/models/other", None, True),
-        (None, "encoder = ", True),  # broken: told when the house starts
+        (None, 'encoder = "acme/small"', True),
+        (None, "encoder = ", False),  # broken: told when the house starts
     ],
 )
-def test_torch_is_left_out_where_questions_are_searched_by_words_alone(
+def test_torch_comes_only_with_an_encoder_that_runs_on_it_and_for_developing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, env: str | None, toml: str | None, wanted: bool
 ) -> None:
     config = tmp_path / "qiantai.toml"
@@ -119,3 +125,16 @@ def test_torch_is_left_out_where_questions_are_searched_by_words_alone(
     monkeypatch.setenv("QIANTAI_CONFIG", str(config))
     monkeypatch.setenv("QIANTAI_ENCODER", env or "")
     assert ("torch" in {step.name for step in steps.steps()}) is wanted
+    assert "torch" in {step.name for step in steps.steps(developing=True)}
+
+
+@pytest.mark.parametrize(("encoder", "wanted"), [("embedded", False), ("/models/other", True)])
+def test_training_brings_torch_for_an_encoder_that_runs_on_it(
+    monkeypatch: pytest.MonkeyPatch, encoder: str, wanted: bool
+) -> None:
+    made: list[str] = []
+    monkeypatch.setenv("QIANTAI_ENCODER", encoder)
+    monkeypatch.setattr(steps, "MODELS", Path("/nowhere"))
+    monkeypatch.setattr(build.engine, "run", lambda needed, root: made.extend(step.name for step in needed))
+    build.train()
+    assert made == ["tool", *(["torch"] if wanted else []), "brain", "model"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import ContentError
 from faq import entries, fitting
@@ -115,6 +119,19 @@ def test_what_is_written_is_what_is_read(learnt: list[fitting.Row], monkeypatch:
     assert list(row["decide"]["zh"]) == ["base", *DECIDED_BY[:DECIDED_BY_WORDS]]
     assert row["decide"]["en"]["cover"] == pytest.approx(fitted.decide["en"][2], abs=0.001)
     assert FILE.read_text(encoding="utf-8").count('"decide"') >= 3
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_the_lead_and_the_doubt_of_each_hit_are_those_against_all_other_entries(
+    fits: list[float], draw: Random
+) -> None:
+    cues = np.array([[0.5] * len(fits), fits])
+    evidence = Evidence(language="zh", length=4.0, cues=cues, covers={}, familiar=0.0, beyond=0.0)
+    hits = draw.sample(range(len(fits)), draw.randint(1, len(fits)))
+    for hit, (_, _, lead, doubt, *_) in zip(hits, features(evidence, np.array(fits), hits), strict=True):
+        others = [fit - fits[hit] for place, fit in enumerate(fits) if place != hit]
+        assert lead == min(6.0, max(-6.0, -max(others, default=-6.0)))
+        assert doubt == pytest.approx(1 - 1 / (1 + sum(math.exp(min(6.0, ahead)) for ahead in others)))
 
 
 def test_a_search_with_one_entry_has_no_rival_to_fear() -> None:

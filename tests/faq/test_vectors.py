@@ -152,6 +152,14 @@ def test_a_setting_that_names_no_model_is_one_sentence(setting: str, says: str) 
     assert "\n" not in str(told.value)
 
 
+def test_where_torch_is_missing_the_sentence_says_that_set_up_must_know_the_encoder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SettingsError, match=r"and torch is not installed: run ./qiantai setup with this setting, or"):
+        load(str(EMBEDDED))
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [

@@ -24,6 +24,7 @@ from door.cli.bench.figures import Figure, as_data, machine, memory_mb, percenti
 from door.cli.bench.grown import asked, grown, searched
 from door.cli.common import say, table
 from door.cli.exits import Exit, fail
+from door.cli.setup import engine, steps
 from faq import entries, evaluate, vectors
 from faq.entries import LANGUAGES, Content
 from faq.evaluate import Question
@@ -164,6 +165,7 @@ def _encoders(settings: Settings) -> Iterator[tuple[str, Encoder]]:
     """The encoder that is set, and all-MiniLM where it is installed."""
     places = {"shipped encoder" if settings.encoder == "embedded" else "encoder": settings.encoder}
     if (second := rivals.minilm()) is not None:
+        engine.run([steps.torch()], steps.ROOT)
         places["all-MiniLM"] = str(second)
     for name, place in places.items():
         if (encoder := vectors.load(place)) is not None:

@@ -30,9 +30,9 @@ MODELS = ROOT / "models"
 FRONTS = tuple(sorted(p.parent for p in (ROOT / "web").glob("*/package.json")))  # web/widget, later web/console
 
 
-def steps() -> tuple[Step, ...]:
-    """Every step; keys and ledger are the house's own affair (door/cli/up.py)."""
-    numbers = () if _words_only() else (torch(),)
+def steps(*, developing: bool = False) -> tuple[Step, ...]:
+    """Every step, for `developing` those that checks need as well; keys and ledger are the house's own affair."""
+    numbers = (torch(),) if developing or _names_a_model() else ()
     return (tool(), house(), *numbers, brain(), *(step for front in FRONTS for step in page(front)), model())
 
 
@@ -77,8 +77,8 @@ def house() -> Step:
 
 
 def torch() -> Step:
-    """torch for processors, which the encoder runs on. It stands outside the lock: the one that the registry has for
-    Linux brings gigabytes for graphics cards."""
+    """torch for processors, which encoders other than the embedded one run on. It stands outside the lock: the one
+    that the registry has for Linux brings gigabytes for graphics cards."""
     pin = f"torch=={TORCH_VERSION}" + ("+cpu" if sys.platform == "linux" else "")  # elsewhere there is only one kind
 
     def install(call: Call, *source: str) -> None:
@@ -100,15 +100,18 @@ def torch() -> Step:
                 raise
             here = f"Python {sys.version_info[0]}.{sys.version_info[1]} on this machine"
             why = "there is no network" if known else f"none was found for {here}"
+            needs, without = "checks and comparisons of encoders need", "The house itself does without torch."
+            if _names_a_model():
+                needs = "other encoders than the embedded one need"
+                without = "Or set QIANTAI_ENCODER=embedded, which does without torch."
             raise SetupError(
-                f"search by meaning needs torch {TORCH_VERSION} for processors, which could not be had ({why}). "
-                f"Connect to the network, or put its wheel into a folder and set PIP_FIND_LINKS to that, {AGAIN}. "
-                "Or set QIANTAI_ENCODER=none: then questions are searched by their words alone, without torch."
+                f"{needs} torch {TORCH_VERSION} for processors, which could not be had ({why}). Connect to the "
+                f"network, or put its wheel into a folder and set PIP_FIND_LINKS to that, {AGAIN}. {without}"
             ) from e
 
     return Step(
         name="torch",
-        what="torch, for search by meaning",
+        what="torch, for encoders other than the embedded one",
         stamp=HOUSE / "torch",
         key=TORCH_VERSION.encode,
         there=lambda: any(HOUSE.glob(f"lib/python3.*/site-packages/torch-{TORCH_VERSION}*.dist-info")),
@@ -203,12 +206,16 @@ def model(*, force: bool = False) -> Step:
         key=key,
         there=lambda: model_path().exists(),
         work=work,
-        after=("house", "brain") if _words_only() else ("house", "torch", "brain"),
+        after=("house", "torch", "brain") if _names_a_model() else ("house", "brain"),
     )
 
 
 def _words_only() -> bool:
     return _encoder() == "none"
+
+
+def _names_a_model() -> bool:
+    return _encoder() not in ("", "embedded", "none")
 
 
 def _encoder() -> str:
