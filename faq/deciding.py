@@ -86,10 +86,10 @@ def ranks(evidence: Evidence, rank: tuple[float, ...]) -> Floats:
 
 def features(evidence: Evidence, fits: Floats, entries: Sequence[int]) -> list[tuple[float, ...]]:
     """What speaks for each of `entries`, as in DECIDED_BY; `fits` as from `ranks`, of all entries."""
-    ahead = fits - fits[entries, np.newaxis]  # of each of them: how far the others are
-    doubts = 1 - 1 / np.exp(np.minimum(ahead, LEAD_MAX)).sum(axis=1)
-    ahead[np.arange(len(entries)), entries] = -LEAD_MAX
-    leads = np.clip(-ahead.max(axis=1), -LEAD_MAX, LEAD_MAX)
+    held = fits[entries]
+    doubts = 1 - 1 / np.add.reduce(np.exp(np.minimum(fits - held[:, np.newaxis], LEAD_MAX)), axis=1)
+    first, second = (*np.sort(fits)[:-3:-1].tolist(), -math.inf)[:2]
+    leads = [fit - (second if fit == first else first) for fit in held.tolist()]
     cues = evidence.cues[:, entries]
     beside = (evidence.inside, evidence.outside, evidence.strange)
     of_all = (math.log1p(min(evidence.length, LENGTH_MAX)), evidence.familiar)
@@ -97,13 +97,13 @@ def features(evidence: Evidence, fits: Floats, entries: Sequence[int]) -> list[t
         (
             min(1.0, cue[SHARE]),
             evidence.covers.get(entry, 0.0),
-            lead,
+            max(-LEAD_MAX, min(lead, LEAD_MAX)),
             doubt,
             *of_all,
             cue[ODDS] - evidence.beyond,
             *(() if evidence.by_words else (cue[NEAR], cue[CENTRE], *beside)),
         )
-        for entry, cue, lead, doubt in zip(entries, cues.T.tolist(), leads.tolist(), doubts.tolist(), strict=True)
+        for entry, cue, lead, doubt in zip(entries, cues.T.tolist(), leads, doubts.tolist(), strict=True)
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,15 @@ STEM_MIN = 3  # letters that a cut-off ending must leave
 _RUNS = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+|[a-z]+(?:'[a-z]+)?|\d+")
 _HAN_FROM = "\u3400"  # the first character that the first branch above takes
 _REFERENCES = re.compile(r"⟦[^⟧]*⟧")  # masked personal data says nothing about the question
-_ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ed", "es", "ly", "s", "e", "y")
+_ENDINGS = {  # by their last letter, the longest first
+    "s": ("ations", "ments", "ings", "ies", "es", "s"),
+    "n": ("ation",),
+    "t": ("ment",),
+    "g": ("ing",),
+    "d": ("ed",),
+    "y": ("ly", "y"),
+    "e": ("e",),
+}
 
 
 def _words(text: str) -> frozenset[str]:
@@ -62,7 +71,7 @@ _COMMON_WORDS = _words("""
 _ASKING_WORDS = _words("much many when where which who why")
 
 
-@lru_cache(maxsize=16)  # one search asks for the same text seven times
+@lru_cache(maxsize=16)  # a question is read to be encoded and again to be searched, up to eight together
 def plain(text: str) -> str:
     """Half width, lower case, simplified characters, without masked references."""
     return fold(unicodedata.normalize("NFKC", _REFERENCES.sub(" ", text)).casefold())
@@ -75,40 +84,59 @@ def readable(text: str) -> str:
 
 def bare(text: str) -> str:
     """The letters and digits of `plain`, nothing between them: two texts with the same are the same question."""
-    return "".join(char for char in plain(text) if char.isalnum())
+    return letters(plain(text))
+
+
+def letters(text: str) -> str:
+    """`bare` of a text that is written `plain`."""
+    return "".join(filter(str.isalnum, text))
 
 
 def stem(word: str) -> str:
     """`word` without one common English ending: insured → insur, complaints → complaint."""
     word = word.partition("'")[0]
-    for ending in _ENDINGS:
+    for ending in _ENDINGS.get(word[-1:], ()):
         if word.endswith(ending) and len(word) - len(ending) >= STEM_MIN:
             return word[: -len(ending)]
     return word
 
 
-def terms(text: str) -> dict[str, float]:
-    """What a text is compared by, and how much each counts.
+class Said(NamedTuple):
+    """What a text is compared by."""
 
-    Chinese characters and pairs of neighbours, English stems, numbers as they are.
-    """
+    # Chinese characters and pairs of neighbours, English stems, numbers as they are; and how much each counts
+    terms: dict[str, float]
+    words: list[str]  # the stems and numbers, one after the other
+
+    @property
+    def pieces(self) -> set[str]:
+        """The terms, and the pairs of neighbouring words: "how much" says more than how and much."""
+        return {*self.terms, *map(" ".join, pairwise(self.words))}
+
+
+def read(text: str) -> Said:
+    """A `text` that is written `plain`."""
     found: dict[str, float] = {}
-    for run in _RUNS.findall(plain(text)):
+    words: list[str] = []
+    for run in _RUNS.findall(text):
         if run[0] >= _HAN_FROM:
             _han(run, found)
-        elif run[0].isalpha():
-            weight = COMMON if run in _COMMON_WORDS else ASKING if run in _ASKING_WORDS else 1.0
-            root = stem(run)
-            found[root] = max(weight, found.get(root, 0.0))
-        else:
-            found[run] = 1.0
-    return found
+            continue
+        weight = COMMON if run in _COMMON_WORDS else ASKING if run in _ASKING_WORDS else 1.0
+        root = stem(run)
+        found[root] = max(weight, found.get(root, 0.0))
+        words.append(root)
+    return Said(found, words)
+
+
+def terms(text: str) -> dict[str, float]:
+    """Those of any `text`."""
+    return read(plain(text)).terms
 
 
 def pieces(text: str) -> set[str]:
-    """The `terms` of a text, and its pairs of neighbouring English stems: "how much" says more than how and much."""
-    words = [stem(run) for run in _RUNS.findall(plain(text)) if run[0] < _HAN_FROM]
-    return {*terms(text), *(f"{one} {other}" for one, other in pairwise(words))}
+    """Those of any `text`."""
+    return read(plain(text)).pieces
 
 
 def _han(run: str, found: dict[str, float]) -> None:
@@ -136,8 +164,7 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """How well one group fits a query, and the text of it that fits best."""
 
     group: int  # its place among the groups
@@ -146,8 +173,7 @@ class Match:
     cover: float  # how much of the text's own weight the query holds, 0..1
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(NamedTuple):
     """What a query finds."""
 
     best: Sequence[Match]  # best first
@@ -163,6 +189,25 @@ class _Held:
     weight: Floats
 
 
+class Postings:
+    """Where the rows of each term stand in a table that is sorted by terms."""
+
+    def __init__(self, term: Places, terms: int) -> None:
+        """`term`: that of each row, a number below `terms`."""
+        bounds = np.searchsorted(term, np.arange(terms + 1))
+        self._start = bounds[:-1]
+        self._size = np.diff(bounds)
+
+    def of(self, terms: Sequence[int]) -> tuple[Places, Places]:
+        """The rows of all `terms`, one term after the other, and how many rows each of them has."""
+        ids = np.array(terms, np.int64)
+        sizes = self._size[ids]
+        ends = sizes.cumsum()
+        rows = (self._start[ids] - ends + sizes).repeat(sizes)
+        rows += np.arange(len(rows))
+        return rows, sizes
+
+
 class Index:
     """BM25 over groups of texts (the phrasings of FAQ entries): the best text, and all of the group together.
 
@@ -176,11 +221,12 @@ class Index:
     def __init__(self, texts: Sequence[Sequence[str]], beside: Sequence[Sequence[str]]) -> None:
         """`texts`: those of each group; `beside`: more words of each group (answers), which are no texts to match."""
         self._all = len(texts)
-        self._texts = tuple(chain.from_iterable(texts))
-        group_of = np.repeat(np.arange(self._all), [len(group) for group in texts])
-        self._filled, self._first = np.unique(group_of, return_index=True)  # groups with texts, their first one
-        starts = [*self._first.tolist(), len(self._texts)]
-        self._bounds = dict(zip(self._filled.tolist(), pairwise(starts), strict=True))  # of each group's texts
+        filled = [group or ("",) for group in texts]  # so that each group has a first text
+        self._texts = tuple(chain.from_iterable(filled))
+        sizes = np.array([len(group) for group in filled], np.int64)
+        group_of = np.repeat(np.arange(self._all), sizes)
+        self._first = sizes.cumsum() - sizes  # text of each group
+        self._spans = [slice(*bounds) for bounds in pairwise((*self._first.tolist(), len(self._texts)))]
         self._ids: dict[str, int] = {}  # of the terms
         held = self._read(self._texts)
         more = self._read(chain.from_iterable(beside))
@@ -188,18 +234,19 @@ class Index:
         aside = np.repeat(np.arange(len(beside)), [len(one) for one in beside])[more.text]
         # Rare means: in few groups. By texts, the key word of an entry with many phrasings would look common.
         found = self._groups_with(held.term, group)
-        self._rare = self._rarity(np.where(found > 0, found, self._groups_with(more.term, aside)))
+        rare = self._rarity(np.where(found > 0, found, self._groups_with(more.term, aside)))
+        self._rare: list[float] = rare.tolist()
         self._unknown = float(self._rarity(np.zeros(1))[0])
         lengths = np.bincount(held.text, held.weight, len(self._texts))
         damping = 1 + K1 * (1 - B + B * lengths / max(1e-9, lengths.mean() if len(lengths) else 0.0))
         self._impact = (1 - GROUP_PART) / SCALE * (K1 + 1) / damping
-        self._weight = np.bincount(held.text, held.weight * self._rare[held.term], len(self._texts)).tolist()
+        self._weight = np.bincount(held.text, held.weight * rare[held.term], len(self._texts)).tolist()
         term, behind, value = self._of_groups(np.append(held.term, more.term), np.append(group, aside))
         term, place = np.append(held.term, term), np.append(held.text, behind + len(self._texts))
         order = np.argsort(term, kind="stable")
         self._place = place[order].astype(np.int32)
         self._value = np.append(np.ones(len(held.term)), value)[order].astype(np.float32)
-        self._start = np.searchsorted(term[order], np.arange(len(self._ids) + 1))
+        self._rows = Postings(term[order], len(self._ids))
         self._spelt: defaultdict[str, list[str]] = defaultdict(list)  # stem, whole or without a letter → stems
         for known in self._ids:
             if known.isascii() and known.isalpha() and len(known) >= MISSPELT_MIN:
@@ -244,10 +291,10 @@ class Index:
         ceiling = 0.0
         for term, weight in said.items():
             if (known := self._ids.get(term)) is not None:
-                counts = asked[known] = weight * self._rare.item(known)
+                counts = asked[known] = weight * self._rare[known]
             elif meant := self._meant(term):
                 known = self._ids[meant]
-                counts = weight * self._rare.item(known)
+                counts = weight * self._rare[known]
                 asked.setdefault(known, counts * MISSPELT_WEIGHT)
             else:
                 counts = weight * self._unknown
@@ -259,34 +306,21 @@ class Index:
         asked, ceiling = self._asked(said)
         if not asked or not self._texts:
             return Matches((), np.zeros(self._all))
-        ids = np.fromiter(asked, np.int64, len(asked))
-        start = self._start[ids]
-        sizes = self._start[ids + 1] - start
-        rows: Places = np.arange(int(sizes.sum())) + np.repeat(start - np.cumsum(sizes) + sizes, sizes)
-        counts = np.repeat(np.fromiter(asked.values(), np.float64, len(asked)), sizes) * self._value[rows]
+        rows, sizes = self._rows.of(list(asked))
+        counts = np.array(list(asked.values())).repeat(sizes) * self._value[rows]
         both = np.asarray(np.bincount(self._place[rows], counts, len(self._texts) + self._all), np.float64)
         shared: Floats = both[: len(self._texts)]
-        of_groups: Floats = both[len(self._texts) :]
         fits = shared * self._impact
         best = np.maximum.reduceat(fits, self._first)
-        shares = np.zeros(self._all)
-        shares[self._filled] = np.where(best > 0, best + of_groups[self._filled], 0) / ceiling
-        found = [self._match(group, shares.item(group), fits, shared) for group in _highest(shares, k).tolist()]
+        shares = np.where(best > 0, best + both[len(self._texts) :], 0) / ceiling
+        highest = (-shares).argsort(kind="stable")[:k].tolist()
+        found = [self._match(group, share, fits, shared) for group in highest if (share := shares.item(group))]
         for match in found:
             shares[match.group] = match.share
         return Matches(sorted(found, key=lambda match: -match.share), shares)
 
     def _match(self, group: int, share: float, fits: Floats, shared: Floats) -> Match:
-        first, last = self._bounds[group]
-        text = first + int(fits[first:last].argmax())
-        cover = min(1.0, float(shared[text]) / self._weight[text])
+        span = self._spans[group]
+        text = span.start + int(fits[span].argmax())
+        cover = min(1.0, shared.item(text) / self._weight[text])
         return Match(group, self._texts[text], share * (1 - SURPLUS + SURPLUS * cover), cover)
-
-
-def _highest(shares: Floats, k: int) -> Places:
-    """The places of the `k` highest shares above 0, highest first, equal ones in order."""
-    some = np.flatnonzero(shares)
-    if len(some) > k > 0:
-        some = some[shares[some] >= np.partition(shares[some], -k)[-k]]
-    best: Places = np.argsort(-shares[some], kind="stable")[:k]
-    return some[best]

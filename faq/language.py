@@ -13,6 +13,7 @@ from faq.folding import simplified_characters, traditional
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 # What carries Latin letters in any language: vault references, addresses, anything with a digit in it.
 _NOT_WORDS = re.compile(r"⟦[^⟧]*⟧|https?://\S+|\S+@\S+|[^\s⟦]*\d[^\s⟦]*")
+_MAY_CARRY = re.compile(r"[⟦@\d]|://")  # stands in all of them
 _LETTERS = re.compile(r"[a-zA-Zａ-ｚＡ-Ｚ]+")
 # Short words that Chinese speakers type as they are; alone they say nothing about the language.
 _SHARED = frozenset({"ok", "okay", "td", "t", "n", "y", "app", "atm", "pos", "id", "sms", "vip", "qq", "pin", "bye"})
@@ -61,7 +62,8 @@ _WORD_OF_OTHERS = re.compile(r"[^\W\d_]{2,}")
 # Scripts, as the names of their letters begin, that tell nothing against Chinese and English.
 _OUR_SCRIPTS = "CJK LATIN FULLWIDTH BOPOMOFO MODIFIER IDEOGRAPHIC KANGXI MASCULINE FEMININE"
 _OURS = frozenset(_OUR_SCRIPTS.split())
-_ALSO_CHINESE = str.maketrans("", "", "のノツシ")  # as ornaments
+_ALSO_CHINESE = re.compile("[のノツシ]")  # as ornaments
+_SURELY_OURS = re.compile(r"[\x00-\x7f‐-‧\u3000-\u3020\u4e00-\u9fff！-～]*")  # most messages
 
 
 def detect(text: str, fallback: Language) -> Language:
@@ -71,8 +73,8 @@ def detect(text: str, fallback: Language) -> Language:
     that may be a name, nor some Chinese characters in an English sentence.
     """
     seen = text[:LATIN_MAX]
-    words = [word.lower() for word in _LETTERS.findall(unicodedata.normalize("NFKC", _NOT_WORDS.sub(" ", seen)))]
-    english = any(word in _ENGLISH for word in words)
+    words = _latin_words(unicodedata.normalize("NFKC", _words_alone(seen)))
+    english = not _ENGLISH.isdisjoint(words)
     if han := len(_HAN.findall(seen)) or bool(_HAN.search(text)):
         is_term = fallback == "en" and english and len(words) > NAME_MAX and len(words) >= han
         return "en" if is_term else "zh"
@@ -88,10 +90,10 @@ def is_other(text: str) -> bool:
     Kana, Hangul, Cyrillic, Arabic, Thai … tell, so do several words with letters that English lacks, and so do small
     words of the commonest other languages where English ones are fewer (docs/decisions/0014).
     """
-    seen = _NOT_WORDS.sub(" ", text[:LATIN_MAX]).translate(_ALSO_CHINESE)
+    seen = _ALSO_CHINESE.sub("", _words_alone(text[:LATIN_MAX]))
     if _has_words_of_others(seen):
         return True
-    if seen.isascii():
+    if _SURELY_OURS.fullmatch(seen):
         return False
     words = _WORD_OF_OTHERS.findall(unicodedata.normalize("NFC", seen))
     foreign = sum(_is_foreign(letter) for word in words for letter in word)
@@ -103,11 +105,22 @@ def is_other(text: str) -> bool:
     return not han and len(marked) >= 2 and len(marked) * 5 >= len(words)
 
 
+def _words_alone(text: str) -> str:
+    return _NOT_WORDS.sub(" ", text) if _MAY_CARRY.search(text) else text
+
+
+def _latin_words(text: str) -> list[str]:
+    found: list[str] = _LETTERS.findall(text)
+    return " ".join(found).lower().split()
+
+
 def _has_words_of_others(seen: str) -> bool:
     if _HAN.search(seen):
         return False
     bare = seen if seen.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", seen))
-    words = [word.lower() for word in _LETTERS.findall(bare)]
+    words = _latin_words(bare)
+    if _OTHERS.isdisjoint(words):
+        return False
     found = [word for word in words if word in _OTHERS]
     english = sum(word in _ENGLISH and word not in _ALSO_OTHERS for word in words)
     if len(words) >= WHOLE and not english:

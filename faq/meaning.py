@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from core.model import Language
+from faq.entries import LANGUAGES
 from faq.index import readable
 from faq.vectors import Vectors
 
@@ -26,8 +28,6 @@ WEAK = 1.0  # deviations further away than the nearest one at which a voter coun
 threadpool_limits(1, user_api="blas")
 
 Floats = NDArray[np.float32]
-
-_OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,74 +57,81 @@ class Meaning:
         Encodes what `vectors` does not hold yet, so this may take long.
         """
         self.encoder = vectors.encoder
-        self._texts = {language: tuple(chain.from_iterable(held)) for language, held in texts.items()}
-        self._rows = {language: vectors.of([readable(one) for one in held]) for language, held in self._texts.items()}
-        sizes: dict[Language, NDArray[np.int64]] = {
-            language: np.array([len(entry) for entry in held], np.int64) for language, held in texts.items()
-        }
-        self._first = {language: np.cumsum(held) - held for language, held in sizes.items()}
-        totals: Floats = np.stack([np.add.reduceat(self._rows[one], self._first[one]) for one in self._rows])
-        counts = np.stack(list(sizes.values()))
-        self._centres = np.asarray(totals.sum(axis=0) / counts.sum(axis=0)[:, None], np.float32)
-        self._examples = vectors.of([readable(one) for one in examples])
-        self._inside = _direction(np.concatenate(list(self._rows.values())), self._examples)
-        self._scale = {language: self._unrelated(language, sizes[language]) for language in texts}
+        held = [entry for language in LANGUAGES for entry in texts[language]]
+        sizes = np.array([len(entry) for entry in held], np.int64)
+        self._entries = len(held) // len(LANGUAGES)
+        self._texts = tuple(chain.from_iterable(held))
+        self._first = np.cumsum(sizes) - sizes  # of each entry in the first language, then of each in the second
+        self._bounds = [*self._first.tolist(), len(self._texts)]
+        rows = vectors.of([readable(one) for one in self._texts])
+        strange = vectors.of([readable(one) for one in examples])
+        totals: Floats = np.add.reduceat(rows, self._first).reshape(len(LANGUAGES), self._entries, -1).sum(axis=0)
+        centres = totals / sizes.reshape(len(LANGUAGES), -1).sum(axis=0)[:, None]
+        direction = _direction(rows, strange)
+        self._base = direction.item(-1)
+        # All that a question is compared with, as columns: one product, which takes a fifth longer with rows.
+        self._columns = np.concatenate([rows, strange, centres, direction[None, :-1]], dtype=np.float32).T.copy()
+        self._ends = (len(rows), len(rows) + len(strange))  # of the phrasings and of the examples
+        self._scale = {language: self._unrelated(language, rows) for language in LANGUAGES}
 
     def alike(self, vector: Floats, language: Language) -> Alike:
         """`vector`: of one question, shape (size,), length 1."""
         mean, deviation = self._scale[language]
-        products = self._products(vector[None], language)
-        near, across, centre = ((self._cosines(products, vector[None], language)[0] - mean) / deviation).T
-        examples = self._examples @ vector
-        closest = np.sort(examples)[-CLOSEST:]
+        products = vector @ self._columns
+        near, across, centre = (self._cosines(products, language) - mean[:, None]) / deviation[:, None]
+        phrasings, examples = self._ends
+        inside, outside = (_nearest(one) / deviation[0] for one in (products[:phrasings], products[phrasings:examples]))
         return Alike(
             near=near,
             across=across,
             centre=centre,
-            outside=float((closest.mean() - mean[0]) / deviation[0]) if len(closest) else 0.0,
-            strange=_votes(np.concatenate(products, axis=None) / deviation[0], examples / deviation[0]),
-            inside=float(vector @ self._inside[:-1] + self._inside[-1]),
+            outside=float(outside[-CLOSEST:].mean() - mean[0] / deviation[0]) if len(outside) else 0.0,
+            strange=_votes(inside.tolist(), outside.tolist()),
+            inside=products.item(-1) + self._base,
         )
 
     def nearest(self, vector: Floats, language: Language, entry: int) -> str:
         """The phrasing of an entry that is most alike."""
-        first = self._first[language]
-        start = int(first[entry])
-        end = int(first[entry + 1]) if entry + 1 < len(first) else len(self._texts[language])
-        return self._texts[language][start + int((self._rows[language][start:end] @ vector).argmax())]
+        place = LANGUAGES.index(language) * self._entries + entry
+        start, end = self._bounds[place : place + 2]
+        return self._texts[start + int((vector @ self._columns[:, start:end]).argmax())]
 
-    def _products(self, vectors: Floats, language: Language) -> tuple[Floats, Floats]:
-        """Of questions and all phrasings of the questions' language, and of the other one: their cosines."""
-        return vectors @ self._rows[language].T, vectors @ self._rows[_OTHER[language]].T
+    def _cosines(self, products: Floats, language: Language) -> Floats:
+        """Of questions and entries, shape (3, …, entries): near, across, centre; from a question's `products` with all
+        columns, or those of several."""
+        phrasings, examples = self._ends
+        spoken = np.maximum.reduceat(products[..., :phrasings], self._first, axis=-1)
+        both = spoken[..., : self._entries], spoken[..., self._entries :]
+        near, across = both if language == LANGUAGES[0] else both[::-1]
+        return np.array([near, across, products[..., examples : examples + self._entries]])
 
-    def _cosines(self, products: tuple[Floats, Floats], vectors: Floats, language: Language) -> Floats:
-        """Of questions and entries, shape (questions, entries, 3): near, across, centre."""
-        near, across = (
-            np.maximum.reduceat(one, self._first[spoken], axis=1)
-            for one, spoken in zip(products, (language, _OTHER[language]), strict=True)
-        )
-        return np.stack([near, across, vectors @ self._centres.T], axis=2)
-
-    def _unrelated(self, language: Language, sizes: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def _unrelated(self, language: Language, rows: Floats) -> tuple[Floats, Floats]:
         """Mean and deviation of the cosines of phrasings and entries that they do not belong to."""
-        rows, owner = self._rows[language], np.repeat(np.arange(len(sizes)), sizes)
-        if len(sizes) < 2:
+        if self._entries < 2:
             return np.zeros(3, np.float32), np.ones(3, np.float32)
-        sample = np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(np.int64))
+        place = LANGUAGES.index(language) * self._entries
+        start, end = self._bounds[place], self._bounds[place + self._entries]
+        sample = np.unique(np.linspace(start, end - 1, SAMPLE).astype(np.int64))
+        owner = np.searchsorted(self._first, sample, side="right") - 1 - place
         found: list[Floats] = []
-        for start in range(0, len(sample), CHUNK):
-            some = sample[start : start + CHUNK]
-            foreign = owner[some][:, None] != np.arange(len(sizes))
-            found.append(self._cosines(self._products(rows[some], language), rows[some], language)[foreign])
+        for at in range(0, len(sample), CHUNK):
+            cosines = self._cosines(rows[sample[at : at + CHUNK]] @ self._columns, language)
+            found.append(cosines[:, owner[at : at + CHUNK, None] != np.arange(self._entries)].T)
         cosines = np.concatenate(found)
         return cosines.mean(axis=0), np.maximum(cosines.std(axis=0), 1e-3)
 
 
-def _votes(phrasings: Floats, examples: Floats) -> float:
+def _nearest(products: Floats) -> Floats:
+    """The highest of them, at most VOTERS, in order."""
+    return np.sort(np.partition(products, -VOTERS)[-VOTERS:] if len(products) > VOTERS else products)
+
+
+def _votes(phrasings: Sequence[float], examples: Sequence[float]) -> float:
     """The part that examples have in the nearest texts of both kinds, near ones counting more; in deviations."""
-    kinds = [np.partition(one, -VOTERS)[-VOTERS:] if len(one) > VOTERS else one for one in (phrasings, examples)]
-    least, most = np.sort(np.concatenate(kinds))[[-min(VOTERS, sum(map(len, kinds))), -1]]
-    inside, outside = (float(np.exp((one[one >= least] - most) / WEAK).sum()) for one in kinds)
+    nearest = sorted((*phrasings, *examples))[-VOTERS:]
+    inside, outside = (
+        sum(math.exp((one - nearest[-1]) / WEAK) for one in kind if one >= nearest[0]) for kind in (phrasings, examples)
+    )
     return outside / (inside + outside)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faq.index import pieces
+from faq.index import Postings, pieces
 
 # Texts that every group is taken to have besides, which hold every piece as often as texts in general do: what was seen
 # once proves little. For 0.1..2 the questions to tune on show no difference.
@@ -49,16 +49,14 @@ class Odds:
         present = np.log((times + extra) / (often - times + extra) * odds[groups_])
         self._group = groups_.astype(np.int32)
         self._value = (present - self._lacking[groups_]).astype(np.float32)
-        self._start = np.searchsorted(ids, np.arange(len(self._ids) + 1))
+        self._rows = Postings(ids, len(self._ids))
 
-    def of(self, text: str) -> Floats:
-        """Of every group, and last of the examples: above 0 where `text` rather belongs there.
+    def of(self, said: Collection[str]) -> Floats:
+        """Of every group, and last of the examples: above 0 where a text with these `pieces` rather belongs.
 
         In a long text a piece counts less, since its pieces do not come one by one: otherwise all long ones were sure.
         """
-        said = pieces(text)
-        known = np.array([self._ids[one] for one in said if one in self._ids], np.int64)
-        start, sizes = self._start[known], self._start[known + 1] - self._start[known]
-        rows = np.arange(int(sizes.sum())) + np.repeat(start - np.cumsum(sizes) + sizes, sizes)
+        known = [id for id in map(self._ids.get, said) if id is not None]
+        rows, _ = self._rows.of(known)
         held = np.bincount(self._group[rows], self._value[rows], self._all)
         return (held + len(known) * self._lacking) / math.sqrt(max(1, len(said)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.model import Language
 from faq.deciding import SHARE, WORDS, Evidence, Weights, features, probability, ranks, weights
 from faq.entries import LANGUAGES, Content, china_day
-from faq.index import Index, bare, readable, terms
+from faq.index import Index, bare, letters, read, readable
 from faq.language import detect
 from faq.meaning import Meaning
 from faq.odds import Odds
@@ -32,7 +32,7 @@ TOPIC_LENGTH: dict[Language, tuple[float, float]] = {"zh": (1.0, 4.0), "en": (0.
 TOPIC_SHARE = 0.8
 TOPIC_LEAD = 0.25  # answered all the same if one entry is ahead by this part
 SHARE_MIN = 0.1  # by words alone, a question of which so little is known is not even asked back
-FAR = 0.0001  # a hit whose odds against the first one are below this is no candidate
+FAR = math.log(0.0001)  # a hit whose odds against the first one are below 0.0001 is no candidate
 
 Decision = Literal["answer", "ask", "none"]
 
@@ -90,6 +90,7 @@ class Search:
         answers = {
             one: [(f"{entry.answer[one].short} {entry.answer[one].details}",) for entry in held] for one in LANGUAGES
         }
+        self._phrasings = sum(len(entry) for spoken in texts.values() for entry in spoken)
         beyond = examples() if outside is None else tuple(outside)
         self._indexes = {one: Index(texts[one], answers[one]) for one in LANGUAGES}
         self._scopes = {
@@ -101,6 +102,11 @@ class Search:
         self._exact = _by_letters(texts.values())
         self._meaning = Meaning(vectors, texts, [e.text for e in beyond]) if vectors and held else None
         self._encoder = vectors.encoder.key if vectors else WORDS
+
+    @property
+    def phrasings(self) -> int:
+        """How many texts a question is compared with."""
+        return self._phrasings
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ class Search:
         language = detect(text, language)
         evidence, phrasings = self.evidence(text, language, vector)
         held = weights(WORDS if evidence.by_words else self._encoder)
-        same = self._exact.get(bare(readable(text)), ())
+        same = self._exact.get(letters(readable(text)), ())
         fits = ranks(evidence, held.rank[language])
         order = _best(fits, evidence, same)
         if not order:
@@ -141,19 +147,19 @@ class Search:
         self, text: str, language: Language, vector: NDArray[np.float32] | None
     ) -> tuple[Evidence, dict[int, str]]:
         """All that is known of a question, and the phrasings whose words fit best; the weights are fitted on this."""
-        said = terms(readable(text))
-        found = self._indexes[language].match(said, CANDIDATES)
+        said = read(readable(text))
+        found = self._indexes[language].match(said.terms, CANDIDATES)
         # A Chinese character counts twice, alone and in a pair.
-        length = sum(said.values()) / (2 if language == "zh" else 1)
+        length = sum(said.terms.values()) / (2 if language == "zh" else 1)
         alike = None if vector is None or self._meaning is None else self._meaning.alike(vector, language)
-        odds = self._odds.of(readable(text))
+        odds = self._odds.of(said.pieces)
         cues = [found.shares, odds[:-1], *((alike.near, alike.across, alike.centre) if alike else ())]
         evidence = Evidence(
             language=language,
             length=length,
             cues=np.array(cues, np.float64),
             covers={match.group: match.cover for match in found.best},
-            familiar=self._scopes[language].familiar(said),
+            familiar=self._scopes[language].familiar(said.terms),
             beyond=odds.item(-1),
             inside=alike.inside if alike else 0.0,
             outside=alike.outside if alike else 0.0,
@@ -171,7 +177,7 @@ class Search:
 def _decide(evidence: Evidence, first: tuple[float, ...], held: Weights) -> Decision:
     """What the first hit's `features` and the length of the question allow."""
     shortest, longest = TOPIC_LENGTH[evidence.language]
-    shares = np.sort(evidence.cues[SHARE])[::-1].tolist()
+    shares = np.sort(evidence.cues[SHARE])[:-3:-1].tolist()  # the two highest
     if evidence.length < shortest or (evidence.by_words and shares[0] < SHARE_MIN):
         return "none"
     likely = probability(first, held.decide[evidence.language])
@@ -184,10 +190,8 @@ def _decide(evidence: Evidence, first: tuple[float, ...], held: Weights) -> Deci
 def _best(fits: NDArray[np.float64], evidence: Evidence, same: tuple[int, ...]) -> list[int]:
     """The entries to look at, best first; those that the question stands in word for word before all others."""
     some = np.flatnonzero(evidence.cues[SHARE]) if evidence.by_words else np.arange(len(fits))
-    if len(some) > CANDIDATES:
-        some = some[np.argpartition(-fits[some], CANDIDATES)[:CANDIDATES]]
-    order = sorted(some.tolist(), key=lambda entry: -fits[entry])
-    near = [entry for entry in order if fits[entry] - fits[order[0]] >= math.log(FAR)]
+    order = some[(-fits[some]).argsort(kind="stable")[:CANDIDATES]].tolist()
+    near = [entry for entry in order if fits.item(entry) - fits.item(order[0]) >= FAR]
     return [*same, *(entry for entry in near if entry not in same)]
 
 

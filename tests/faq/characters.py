@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -16,17 +15,9 @@ SIZE = 512
 class Characters:
     """Counts the characters of a text."""
 
-    def encode(
-        self,
-        inputs: list[str],
-        *,
-        batch_size: int,
-        show_progress_bar: bool,
-        convert_to_numpy: bool,
-        normalize_embeddings: bool,
-    ) -> NDArray[Any]:
-        rows = np.zeros((len(inputs), SIZE), dtype=np.float32)
-        for row, text in zip(rows, inputs, strict=True):
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        rows = np.zeros((len(texts), SIZE), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
             for char in text:
                 row[crc32(char.encode()) % SIZE] += 1
         return rows / np.maximum(1e-9, np.linalg.norm(rows, axis=1, keepdims=True))

@@ -33,14 +33,14 @@ class Letters:
         self.broken = False
         self.batches: list[list[str]] = []
 
-    def encode(self, inputs: list[str], **_: Any) -> NDArray[Any]:
-        self.batches.append(list(inputs))
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        self.batches.append(list(texts))
         self.entered.set()
         assert self.gate.wait(10)
         if self.broken:
             raise MemoryError("no room")
-        rows = np.zeros((len(inputs), 64), dtype=np.float32)
-        for row, text in zip(rows, inputs, strict=True):
+        rows = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
             row[0] = 0.1
             for letter in text:
                 row[ord(letter) % 64] += 1
@@ -80,6 +80,32 @@ async def test_a_question_is_answered_by_meaning_and_its_vector_is_handed_on(
     assert asked.vector is not None
     assert np.allclose(asked.vector, encoder.encode([readable("我要取现金")])[0])
     assert asked.found == search.find("我要取現金", "zh", vector=asked.vector)
+
+
+@pytest.mark.parametrize(("short", "at_once", "threads"), [(5, 100, set()), (4, 100, {"asking"}), (5, 0, {"asking"})])
+async def test_what_is_short_and_compared_with_little_is_found_without_a_thread_by_a_quick_encoder(
+    model: Letters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: int, at_once: int, threads: set[str]
+) -> None:
+    monkeypatch.setattr(asking, "SHORT", short)
+    monkeypatch.setattr(asking, "AT_ONCE", at_once)
+    quick = Encoder(model, "0123456789ab", quick=True)
+    search = Search(entries.load(make(tmp_path)), NOW, Vectors(quick))
+    assert 0 < search.phrasings <= 100
+    used: set[str] = set()
+    encode = model.encode
+
+    def noting(texts: list[str]) -> NDArray[np.float32]:
+        used.add(threading.current_thread().name)
+        return encode(texts)
+
+    monkeypatch.setattr(model, "encode", noting)
+    ask = Asking(quick)
+    asked = await ask.ask(search, "我要取现金", "zh")
+    ask.close()
+    assert asked.vector is not None
+    assert asked.found == search.find("我要取现金", "zh", vector=asked.vector)
+    assert used - {threading.current_thread().name} == threads
+    assert (await ask.ask(search, "我要取现金", "zh")).vector is None, "it is closed"
 
 
 async def test_questions_that_wait_are_read_together(ask: Asking, search: Search, model: Letters) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from faq.index import Index, stem, terms
+from faq.index import STEM_MIN, Index, stem, terms
 
 FRUIT = [["apples and pears", "green apples"], ["bananas", "yellow bananas from afar"], ["苹果多少钱一斤", "买苹果"]]
 INDEX = Index(FRUIT, [["grown in an orchard"], [], []])
@@ -90,3 +92,12 @@ def test_each_of_many_texts_is_its_own_best() -> None:
 )
 def test_a_stem_is_a_word_without_its_ending(word: str, root: str) -> None:
     assert stem(word) == root
+
+
+ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ed", "es", "ly", "s", "e", "y")
+
+
+@given(st.from_regex(rf"\A[a-z]{{1,5}}({'|'.join(ENDINGS)}){{0,2}}\Z"))
+def test_the_longest_ending_is_cut_off_that_leaves_enough(word: str) -> None:
+    fit = [ending for ending in ENDINGS if word.endswith(ending) and len(word) - len(ending) >= STEM_MIN]
+    assert stem(word) == word.removesuffix(max(fit, key=len, default=""))

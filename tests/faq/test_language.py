@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.model import Language, Locale, Script, Tongue
+from faq import language as letters
 from faq.language import detect, is_other, locale, script, script_of
 
 
@@ -34,6 +39,20 @@ def test_letters_tell_the_language(text: str, language: Language) -> None:
 @pytest.mark.parametrize("fallback", ["zh", "en"])
 def test_what_does_not_tell_keeps_the_language_spoken_before(text: str, fallback: Language) -> None:
     assert detect(text, fallback) == fallback
+
+
+@given(st.lists(st.sampled_from([*"a1２ ⟦⟧@:/.查", "https://", "http:", "\u0663"]), max_size=12).map("".join))
+def test_a_text_is_rid_of_all_that_is_no_words(text: str) -> None:
+    rid = letters._words_alone(text)  # pyright: ignore[reportPrivateUsage]
+    assert rid == letters._NOT_WORDS.sub(" ", text)  # pyright: ignore[reportPrivateUsage]
+
+
+def test_what_is_surely_ours_holds_no_letter_of_another_language() -> None:
+    surely, foreign = letters._SURELY_OURS, letters._is_foreign  # pyright: ignore[reportPrivateUsage]
+    ours = [chr(code) for code in range(sys.maxunicode + 1) if surely.fullmatch(chr(code))]
+    found = re.findall(r"[^\W\d_]", "".join(ours))
+    assert len(found) > 20_000
+    assert not [char for char in found if foreign(char) or "À" <= char <= "ɏ" or "Ḁ" <= char <= "ỿ"]
 
 
 @pytest.mark.parametrize("char", ["a", "⟦", "1", "😀"])

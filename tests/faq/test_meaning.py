@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +27,8 @@ class Words:
     def __init__(self, bias: float = 0.1) -> None:
         self.bias = bias
 
-    def encode(self, inputs: list[str], **_: Any) -> NDArray[Any]:
-        rows = np.array([[self.bias, *(float(axis in text) for axis in self.axes)] for text in inputs], np.float32)
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        rows = np.array([[self.bias, *(float(axis in text) for axis in self.axes)] for text in texts], np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
@@ -77,6 +76,46 @@ def test_examples_out_of_scope_are_told_from_phrasings() -> None:
     assert made.alike(right, "en").inside > 0 > made.alike(wrong, "en").inside
     assert made.alike(wrong, "en").outside > made.alike(right, "en").outside
     assert made.alike(wrong, "en").strange > 0.5 > made.alike(right, "en").strange
+
+
+def test_a_question_is_as_like_as_every_single_vector_says() -> None:
+    draw = np.random.default_rng(1)
+    sizes = {"zh": (3, 1, 30), "en": (2, 25, 4)}
+    texts: dict[Language, list[list[str]]] = {
+        "zh": [[f"zh{entry}-{n}" for n in range(size)] for entry, size in enumerate(sizes["zh"])],
+        "en": [[f"en{entry}-{n}" for n in range(size)] for entry, size in enumerate(sizes["en"])],
+    }
+    examples = [f"example{n}" for n in range(40)]
+    every = ["?", *examples, *(text for held in texts.values() for entry in held for text in entry)]
+    drawn = draw.normal(size=(len(every), 8))
+    rows = dict(zip(every, (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32), strict=True))
+
+    class Known:
+        def encode(self, texts: list[str]) -> NDArray[np.float32]:
+            return np.array([rows[text] for text in texts])
+
+    made = Meaning(Vectors(Encoder(Known(), "0123456789ab")), texts, examples)
+    pairs: list[tuple[Language, Language]] = [("zh", "en"), ("en", "zh")]
+    for language, other in pairs:
+        mean, deviation = made._scale[language]  # pyright: ignore[reportPrivateUsage]
+        vector = rows["example0"]
+        alike = made.alike(vector, language)
+        for entry in range(3):
+            near = max(rows[text] @ vector for text in texts[language][entry])
+            across = max(rows[text] @ vector for text in texts[other][entry])
+            held = [rows[text] for text in (*texts["zh"][entry], *texts["en"][entry])]
+            expected = (np.array([near, across, np.mean(held, axis=0) @ vector]) - mean) / deviation
+            found = [alike.near[entry], alike.across[entry], alike.centre[entry]]
+            assert found == pytest.approx(expected, abs=1e-4)
+            nearest = made.nearest(vector, language, entry)
+            assert nearest == max(texts[language][entry], key=lambda text: rows[text] @ vector)
+        cosines = {text: float(rows[text] @ vector / deviation[0]) for text in every if text != "?"}
+        strange = sorted((cosines[text] for text in examples), reverse=True)
+        assert alike.outside == pytest.approx(np.mean(strange[:3]) - mean[0] / deviation[0], abs=1e-4)
+        voters = sorted(cosines, key=lambda text: -cosines[text])[:20]
+        votes = {text: np.exp(cosines[text] - cosines[voters[0]]) for text in voters}
+        against = sum(vote for text, vote in votes.items() if text in examples)
+        assert alike.strange == pytest.approx(against / sum(votes.values()), abs=1e-4)
 
 
 def test_without_examples_everything_is_in_scope() -> None:

@@ -285,9 +285,9 @@ class Ideas:
 
     ideas = (("存", "save", "deposit", "épargner"), ("取", "withdraw", "retirer"), ("joke", "笑话"))
 
-    def encode(self, inputs: list[str], **_: Any) -> NDArray[Any]:
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
         rows = np.array(
-            [[0.2, *(float(any(word in text for word in idea)) for idea in self.ideas)] for text in inputs], np.float32
+            [[0.2, *(float(any(word in text for word in idea)) for idea in self.ideas)] for text in texts], np.float32
         )
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
