@@ -26,6 +26,7 @@ from cases.model import Case
 from cases.tables import complaint_case, lookup_count, person_mark
 from core import alarm
 from core.model import OwnCase
+from core.statements import Statement
 from core.store import UPSERTS
 from core.vault import Vault
 
@@ -106,8 +107,8 @@ def mine(conn: Connection, source: str) -> str:
 
 
 def recent(conn: Connection, source: str) -> tuple[OwnCase, ...]:
-    """The newest RECENT cases of this conversation, drafts among them, newest first; 15 µs of CPU where none are."""
-    return tuple(OwnCase(case_no=row.case_no, state=row.state) for row in conn.execute(_RECENT, {"source": source}))
+    """The newest RECENT cases of this conversation, drafts among them, newest first."""
+    return tuple(OwnCase(case_no=row.case_no, state=row.state) for row in _RECENT.all(conn, source=source))
 
 
 def forget(conn: Connection, now: datetime) -> None:
@@ -138,7 +139,7 @@ _CASE = (
     .order_by(complaint_case.c.id)
     .limit(1)
 )
-_RECENT = (
+_RECENT = Statement(
     select(complaint_case.c.case_no, complaint_case.c.state)
     .where(complaint_case.c.conversation_id == bindparam("source"))
     .order_by(complaint_case.c.id.desc())

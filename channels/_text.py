@@ -54,16 +54,15 @@ def _read(data: str | bytes) -> Any:
     except UnicodeDecodeError as e:
         raise Malformed(f"not UTF-8 at byte {e.start}") from None
     try:
-        value: Any = json.loads(
-            text, object_pairs_hook=_once, parse_int=_small, parse_float=_finite, parse_constant=_no_constant
-        )
+        value: Any = _STRICT.decode(text)
     except json.JSONDecodeError as e:
         raise Malformed(f"not JSON: {e.msg} at character {e.pos}") from None
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as e:
         raise Malformed(f"not JSON we read: {e}") from None
-    if any(depth > NESTING_MAX for _, depth in _walk(value)):
+    levels = text.count("[") + text.count("{")  # at most: some may stand in a text, or side by side
+    if levels > NESTING_MAX and any(depth > NESTING_MAX for _, depth in _walk(value)):
         raise Malformed("nested too deeply")
     return value
 
@@ -113,6 +112,10 @@ def _finite(digits: str) -> float:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: `json.loads` makes one for every text that is read with hooks.
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_int=_small, parse_float=_finite, parse_constant=_no_constant)
 
 
 # ---- out -----------------------------------------------------------------------------------------------------------

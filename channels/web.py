@@ -32,7 +32,6 @@ Where no WebSocket gets through, `POST /c/<channel id>/in` takes one msg frame w
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -41,6 +40,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Literal, cast
 
+import orjson
 from pydantic import Field
 
 from channels import Ack, BaseConfig, Clock, Kept, Parsed, WebhookRequest
@@ -326,7 +326,7 @@ def pong() -> str:
 
 
 def _frame(**fields: Any) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(fields).decode()
 
 
 # ---- the channel ----------------------------------------------------------------------------------------------------
@@ -367,12 +367,19 @@ class Web:
         """The frame a socket received; failures as in `read_frame`."""
         return read_frame(data, self._max_text)
 
-    def inbound(self, token: str, frame: Message, language: str = "") -> Inbound:
-        """What a msg frame says, by the visitor who holds `token`."""
+    def inbound(self, token: str, frame: Message, language: str = "", network: str = "") -> Inbound:
+        """What a msg frame says, by the visitor who holds `token`, from `network`."""
         if frame.file:  # what it is, the ledger knows
             file = Attachment(media_type="", url=f"{UPLOAD}{frame.file}")
             kind = MessageKind.ATTACHMENT
-            return Inbound(sender=token, external_id=frame.cid, kind=kind, attachments=(file,), language=language)
+            return Inbound(
+                sender=token,
+                external_id=frame.cid,
+                kind=kind,
+                attachments=(file,),
+                language=language,
+                network=network,
+            )
         return Inbound(
             sender=token,
             external_id=frame.cid,
@@ -380,11 +387,18 @@ class Web:
             text=frame.title if frame.payload else frame.text,
             payload=frame.payload,
             language=language,
+            network=network,
         )
 
-    def followed(self, token: str, language: str = "") -> Inbound:
+    def followed(self, token: str, language: str = "", network: str = "") -> Inbound:
         """A visitor opened the page for the first time; once per visitor however often it is accepted."""
-        return Inbound(sender=token, external_id=FOLLOWED_ID, kind=MessageKind.FOLLOWED, language=language)
+        return Inbound(
+            sender=token,
+            external_id=FOLLOWED_ID,
+            kind=MessageKind.FOLLOWED,
+            language=language,
+            network=network,
+        )
 
     def parse(self, request: WebhookRequest) -> Parsed:
         if request.method != "POST" or request.path != "in":

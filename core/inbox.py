@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from core import files
 from core.errors import TooLarge
@@ -18,9 +18,11 @@ from core.model import (
     ConversationId,
     Inbound,
     InboxId,
+    Line,
     Seq,
 )
-from core.store import UPSERTS, Store, upsert
+from core.statements import Statement
+from core.store import UPSERTS, Store
 from core.tables import (
     address,
     channel,
@@ -46,6 +48,7 @@ class Accepted:
     inbox_id: InboxId
     seq: Seq
     duplicate: bool
+    line: Line | None = None  # of the transcript; None for what was there before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,8 +175,7 @@ def next_seq(conn: Connection, conversation_id: str, count: int = 1) -> int:
     The counter's row stays locked until the commit, so places become visible in their own order; a serial id as a
     cursor lost 75 of 400 rows.
     """
-    statement = _SEQ[conn.dialect.name]
-    return conn.execute(statement, {"c": conversation_id, "k": count}).scalar_one() - count + 1
+    return _SEQ.all(conn, c=conversation_id, k=count)[0].n - count + 1
 
 
 def _seq(dialect: str) -> Any:
@@ -183,7 +185,7 @@ def _seq(dialect: str) -> Any:
     ).returning(conversation_seq.c.n)
 
 
-_SEQ = {name: _seq(name) for name in UPSERTS}
+_SEQ = Statement({name: _seq(name) for name in UPSERTS})
 _GIVE_BACK = (
     update(conversation_seq)
     .where(conversation_seq.c.conversation_id == bindparam("c"))
@@ -192,67 +194,92 @@ _GIVE_BACK = (
 _SEEN = select(inbox.c.id, inbox.c.seq).where(
     inbox.c.conversation_id == bindparam("c"), inbox.c.external_id == bindparam("e")
 )
-_INBOX = {
-    name: _insert(inbox).on_conflict_do_nothing(index_elements=["conversation_id", "external_id"]).returning(inbox.c.id)
-    for name, _insert in UPSERTS.items()
-}
-_MESSAGE = insert(message)
+_INBOX = Statement(
+    {
+        name: _insert(inbox)
+        .on_conflict_do_nothing(index_elements=["conversation_id", "external_id"])
+        .returning(inbox.c.id)
+        for name, _insert in UPSERTS.items()
+    }
+)
+_MESSAGE = Statement(insert(message))
+_SECRET = Statement(insert(secret))
+
+
+def _unless_there(table: Table) -> Statement:
+    return Statement({name: _insert(table).on_conflict_do_nothing() for name, _insert in UPSERTS.items()})
+
+
+_CHANNEL, _CONVERSATION, _CONTACT, _ADDRESS = map(_unless_there, (channel, conversation, contact, address))
 
 
 def _accept(conn: Connection, row: _Row, *, known: bool) -> Accepted:
     if not known:
         _make_conversation(conn, row)
     seq = next_seq(conn, row.conversation)
-    inbox_id = conn.execute(
-        _INBOX[conn.dialect.name],
-        {
-            "conversation_id": row.conversation,
-            "seq": seq,
-            "external_id": row.inbound.external_id,
-            "language_hint": row.inbound.language,
-            "network": row.inbound.network,
-            "raw": row.raw,
-            "next_try_at": row.now,
-            "received_at": row.now,
-        },
-    ).scalar_one_or_none()
-    if inbox_id is not None:
-        _store_message(conn, row, seq, inbox_id)
-        return Accepted(conversation=row.conversation, inbox_id=InboxId(inbox_id), seq=Seq(seq), duplicate=False)
+    new = _INBOX.first(
+        conn,
+        conversation_id=row.conversation,
+        seq=seq,
+        external_id=row.inbound.external_id,
+        language_hint=row.inbound.language,
+        network=row.inbound.network,
+        raw=row.raw,
+        next_try_at=row.now,
+        received_at=row.now,
+    )
+    if new is not None:
+        return Accepted(
+            conversation=row.conversation,
+            inbox_id=InboxId(new.id),
+            seq=Seq(seq),
+            duplicate=False,
+            line=_store_message(conn, row, seq, new.id),
+        )
     # It is here already, and its place is this delivery's: the new one is given back under the counter's lock.
     conn.execute(_GIVE_BACK, {"c": row.conversation})
     seen = conn.execute(_SEEN, {"c": row.conversation, "e": row.inbound.external_id}).one()
     return Accepted(conversation=row.conversation, inbox_id=InboxId(seen.id), seq=Seq(seen.seq), duplicate=True)
 
 
-def _store_message(conn: Connection, row: _Row, seq: int, inbox_id: int) -> None:
+def _store_message(conn: Connection, row: _Row, seq: int, inbox_id: int) -> Line:
     inbound = row.inbound
     brought = files.note(conn, row.conversation, inbox_id, inbound.attachments, row.now)
-    conn.execute(
-        _MESSAGE,
-        {
-            "conversation_id": row.conversation,
-            "seq": seq,
-            "author": Author.CONTACT.value,
-            "kind": inbound.kind.value,
-            "text": row.text,
-            "payload": row.payload,
-            "attachments": [asdict(a) for a in brought] or None,
-            "external_id": inbound.external_id,
-            "created_at": row.now,
-        },
+    _MESSAGE.run(
+        conn,
+        conversation_id=row.conversation,
+        seq=seq,
+        author=Author.CONTACT.value,
+        kind=inbound.kind.value,
+        text=row.text,
+        payload=row.payload,
+        attachments=[asdict(a) for a in brought] or None,
+        external_id=inbound.external_id,
+        created_at=row.now,
     )
     for hidden in row.secrets:
-        conn.execute(
-            insert(secret).values(
-                ref=hidden.ref,
-                conversation_id=row.conversation,
-                kind=hidden.kind,
-                fingerprint=hidden.fingerprint,
-                sealed=hidden.sealed,
-                created_at=row.now,
-            )
+        _SECRET.run(
+            conn,
+            ref=hidden.ref,
+            conversation_id=row.conversation,
+            kind=hidden.kind,
+            fingerprint=hidden.fingerprint,
+            sealed=hidden.sealed,
+            created_at=row.now,
         )
+    return Line(
+        seq=Seq(seq),
+        author=Author.CONTACT,
+        kind=inbound.kind,
+        text=row.text,
+        payload=row.payload,
+        buttons=(),
+        source="",
+        entry="",
+        external_id=inbound.external_id,
+        at=row.now,
+        files=tuple(a.name for a in brought),
+    )
 
 
 def _make_conversation(conn: Connection, row: _Row) -> None:
@@ -271,14 +298,11 @@ def open_for(
 def _add_conversation(
     conn: Connection, which: ConversationId, channel_id: ChannelId, kind: str, sealed: bytes, now: datetime
 ) -> None:
-    def add(table: Any, **values: Any) -> None:
-        conn.execute(upsert(conn, table).values(**values).on_conflict_do_nothing())
-
-    add(channel, id=channel_id, kind=kind, created_at=now)
-    add(conversation, id=which, channel_id=channel_id, created_at=now)
+    _CHANNEL.run(conn, id=channel_id, kind=kind, created_at=now)
+    _CONVERSATION.run(conn, id=which, channel_id=channel_id, created_at=now)
     # One address, one contact, until a case or a person joins several.
-    add(contact, id=which, created_at=now)
-    add(address, conversation_id=which, contact_id=which, kind=kind, sealed=sealed, created_at=now)
+    _CONTACT.run(conn, id=which, created_at=now)
+    _ADDRESS.run(conn, conversation_id=which, contact_id=which, kind=kind, sealed=sealed, created_at=now)
 
 
 def stop(conn: Connection, conversation_id: ConversationId, now: datetime) -> None:

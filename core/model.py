@@ -231,6 +231,23 @@ class Capabilities:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One message of a transcript as a client may see it."""
+
+    seq: Seq
+    author: Author
+    kind: MessageKind
+    text: str
+    payload: str
+    buttons: tuple[Button, ...]
+    source: str
+    entry: str
+    external_id: str
+    at: datetime
+    files: tuple[str, ...] = ()  # names of what came with it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """One open inbox row as the worker sees it, with what its conversation knew when the lease was taken."""
 

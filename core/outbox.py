@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, text, update
 
 from core import alarm
 from core.inbox import next_seq
@@ -18,6 +18,7 @@ from core.model import (
     ChannelId,
     ConversationId,
     DeliveryState,
+    Line,
     MessageKind,
     Notice,
     OutboxId,
@@ -25,25 +26,9 @@ from core.model import (
     Rendered,
     Seq,
 )
+from core.statements import Statement
 from core.tables import IS_WAITING, address, conversation, message, outbox
 from core.turns import FREE, buttons
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One message of a transcript as a client may see it."""
-
-    seq: Seq
-    author: Author
-    kind: MessageKind
-    text: str
-    payload: str
-    buttons: tuple[Button, ...]
-    source: str
-    entry: str
-    external_id: str
-    at: datetime
-    files: tuple[str, ...] = ()  # names of what came with it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +60,8 @@ class SendLease:
 
 CUT_OFF = "cut off while sending"
 
-_MESSAGE = insert(message)
-_OUTBOX = insert(outbox)
+_MESSAGE = Statement(insert(message))
+_OUTBOX = Statement(insert(outbox).inline())  # its new id is not asked for
 
 
 def put(
@@ -92,8 +77,9 @@ def put(
     in_reply_to: str = "",
     answers: Seq | None = None,
     notice: Notice | None = None,
-) -> None:
-    """Writes `items` at the end of the transcript and into the outbox as `<cause>:0`, `<cause>:1` …
+) -> tuple[Line, ...]:
+    """Writes `items` at the end of the transcript and into the outbox as `<cause>:0`, `<cause>:1` …; the lines of the
+    transcript that they are.
 
     A cause that is there already is an IntegrityError: nothing is said twice. `live`: the client reads the ledger
     itself, so the commit is the delivery and the rows are born `sent`. `answers`: the message that they answer.
@@ -101,11 +87,11 @@ def put(
     way where this one fails, so no alarm tells of that.
     """
     if not items:
-        return
+        return ()
     first = next_seq(conn, conversation_id, len(items))
     # Every row names the same columns in the same order: one statement, executed for all.
-    conn.execute(
-        _MESSAGE,
+    _MESSAGE.each(
+        conn,
         [
             {
                 "conversation_id": conversation_id,
@@ -125,8 +111,8 @@ def put(
             for n, item in enumerate(items)
         ],
     )
-    conn.execute(
-        _OUTBOX,
+    _OUTBOX.each(
+        conn,
         [
             {
                 "conversation_id": conversation_id,
@@ -143,10 +129,37 @@ def put(
             for n in range(len(items))
         ],
     )
+    return tuple(
+        Line(
+            seq=Seq(first + n),
+            author=author,
+            kind=MessageKind.TEXT,
+            text=item.text,
+            payload="",
+            buttons=item.buttons,
+            source=item.source,
+            entry=item.entry,
+            external_id="",
+            at=now,
+        )
+        for n, item in enumerate(items)
+    )
 
 
-_TRANSCRIPT = (
-    select(message)
+_TRANSCRIPT = Statement(
+    select(
+        message.c.seq,
+        message.c.author,
+        message.c.kind,
+        message.c.text,
+        message.c.payload,
+        message.c.attachments,
+        message.c.buttons,
+        message.c.source,
+        message.c.entry,
+        message.c.external_id,
+        message.c.created_at,
+    )
     .where(message.c.conversation_id == bindparam("c"), message.c.seq > bindparam("after"))
     .order_by(message.c.seq)
     .limit(bindparam("n"))
@@ -155,7 +168,7 @@ _TRANSCRIPT = (
 
 def transcript(conn: Connection, conversation_id: ConversationId, *, after: int, limit: int = 200) -> list[Line]:
     """Up to `limit` messages after seq `after`, in order."""
-    rows = conn.execute(_TRANSCRIPT, {"c": conversation_id, "after": after, "n": limit})
+    rows = _TRANSCRIPT.all(conn, c=conversation_id, after=after, n=limit)
     return [
         Line(
             seq=Seq(row.seq),
@@ -191,7 +204,7 @@ def offered(conn: Connection, conversation_id: ConversationId, said: str, *, bef
 
 # The sender's side ------------------------------------------------------------------------------------------------
 
-_FIRST = (
+_WAITING = (
     select(
         outbox.c.id,
         outbox.c.seq,
@@ -216,9 +229,10 @@ _FIRST = (
     .order_by(outbox.c.seq)
     .limit(1)
 )
-_FIRST_ANSWER = _FIRST.where(outbox.c.in_reply_to == bindparam("a"))
+_FIRST = Statement(_WAITING)
+_FIRST_ANSWER = Statement(_WAITING.where(outbox.c.in_reply_to == bindparam("a")))
 _instant = conversation.c.send_lease_until.type
-_LEASE = (
+_LEASE = Statement(
     update(conversation)
     .where(conversation.c.id == bindparam("c"), conversation.c.send_lease_until < bindparam("now", type_=_instant))
     .values(send_fence=conversation.c.send_fence + 1, send_lease_until=bindparam("until", type_=_instant))
@@ -230,7 +244,7 @@ _TAKEN = select(conversation.c.id).where(
     conversation.c.send_fence == bindparam("f"),
     conversation.c.send_lease_until == bindparam("until", type_=_instant),
 )
-_HOLD = (
+_HOLD = Statement(
     update(conversation)
     .where(
         conversation.c.id == bindparam("c"),
@@ -245,15 +259,18 @@ _TAKE_BACK = (
     .values(send_lease_until=bindparam("until", type_=_instant))
 )
 _MARK = update(outbox).where(outbox.c.id == bindparam("i"))
-_SENDING = _MARK.values(state="sending")
-_UNDER_WAY = _MARK.where(outbox.c.state.in_(["ready", "sending", "unknown"]))
+_SENDING = Statement(_MARK.values(state="sending"))
+# Written out: a list given as a parameter is put into the SQL anew with every run.
+_UNDER_WAY = _MARK.where(text("outbox.state IN ('ready', 'sending', 'unknown')"))
 _now = bindparam("now", type_=outbox.c.sent_at.type)
-_SENT = _UNDER_WAY.values(
-    state=DeliveryState.SENT.value,
-    error="",
-    external_id=bindparam("external"),
-    as_notice=bindparam("as_notice"),
-    sent_at=_now,
+_SENT = Statement(
+    _UNDER_WAY.values(
+        state=DeliveryState.SENT.value,
+        error="",
+        external_id=bindparam("external"),
+        as_notice=bindparam("as_notice"),
+        sent_at=_now,
+    )
 )
 # Of a row that a receipt has moved on already: only what the receipt did not know.
 _COMPLETED = _MARK.values(
@@ -284,12 +301,12 @@ def claim(
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
         return mine
     # The lease first: what is read before it another sender may have sent since, and a wake for nothing is rare.
-    held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
+    held = _LEASE.first(conn, c=conversation_id, now=now, until=until)
     if held is None:
         return None
     parcel = _next(conn, conversation_id, now, resend_unknown=resend_unknown, answers=answers)
     if parcel is None:
-        conn.execute(_HOLD, {"c": conversation_id, "f": held.send_fence, "until": FREE})
+        _HOLD.run(conn, c=conversation_id, f=held.send_fence, until=FREE)
         return None
     return SendLease(
         conversation=conversation_id, channel=ChannelId(held.channel_id), fence=held.send_fence, parcel=parcel
@@ -305,7 +322,7 @@ def _next(
     answers: str | None = None,
 ) -> Parcel | None:
     first, which = (_FIRST, {}) if answers is None else (_FIRST_ANSWER, {"a": answers})
-    while (row := conn.execute(first, {"c": conversation_id, **which}).one_or_none()) is not None:
+    while (row := first.first(conn, c=conversation_id, **which)) is not None:
         if row.epoch is not None and row.epoch < row.now_epoch:
             _set(conn, row.id, DeliveryState.WITHHELD, error="a person took over")
         elif row.state == DeliveryState.SENDING.value and not resend_unknown:
@@ -314,7 +331,7 @@ def _next(
         elif row.next_try_at > now:
             return None  # order: nothing overtakes a message that rests
         else:
-            conn.execute(_SENDING, {"i": row.id})
+            _SENDING.run(conn, i=row.id)
             return Parcel(
                 id=OutboxId(row.id),
                 seq=Seq(row.seq),
@@ -380,7 +397,7 @@ def settle(
     # A receipt may have come before the answer to our call: states only move forward.
     if outcome.state is DeliveryState.SENT:
         taken = {"i": held.parcel.id, "external": outcome.external_id, "as_notice": outcome.as_notice, "now": now}
-        if conn.execute(_SENT, taken).rowcount != 1:
+        if _SENT.run(conn, **taken) != 1:
             conn.execute(_COMPLETED, taken)
     else:
         values: dict[str, Any] = {"state": outcome.state.value, "error": outcome.error}
@@ -389,9 +406,9 @@ def settle(
             values |= {"next_try_at": outcome.next_try_at}
         conn.execute(_UNDER_WAY.values(**values), {"i": held.parcel.id})
     # Given back first: mostly nothing follows, and then this is all. The row stays locked until the commit.
-    if conn.execute(_HOLD, {"c": held.conversation, "f": held.fence, "until": FREE}).rowcount != 1 or not more:
+    if _HOLD.run(conn, c=held.conversation, f=held.fence, until=FREE) != 1 or not more:
         return None
-    following = conn.execute(_FIRST, {"c": held.conversation}).one_or_none()
+    following = _FIRST.first(conn, c=held.conversation)
     if following is None or following.next_try_at > now:
         return None
     # Under our own lease a further row is `sending` only if an earlier run of this very operation marked it, and the

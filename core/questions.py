@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select
 
 from core.model import Author, ConversationId, Language, MessageKind, Seq
+from core.statements import Statement
 from core.store import upsert
 from core.tables import feedback, inbox, message, question
 
@@ -75,21 +76,19 @@ class Said:
     at: datetime
 
 
-_KEEP = insert(question)
+_KEEP = Statement(insert(question))
 
 
 def keep(conn: Connection, conversation_id: ConversationId, seq: Seq, missed: Missed, now: datetime) -> None:
     """Notes in the turn's own transaction that message `seq` was not answered; twice is an IntegrityError."""
-    conn.execute(
-        _KEEP,
-        {
-            "conversation_id": conversation_id,
-            "seq": seq,
-            "kind": missed.kind,
-            "language": missed.language,
-            "hits": [asdict(hit) for hit in missed.hits[:CANDIDATES]],
-            "created_at": now,
-        },
+    _KEEP.run(
+        conn,
+        conversation_id=conversation_id,
+        seq=seq,
+        kind=missed.kind,
+        language=missed.language,
+        hits=[asdict(hit) for hit in missed.hits[:CANDIDATES]],
+        created_at=now,
     )
 
 
@@ -138,7 +137,7 @@ def last_answer(conn: Connection, conversation_id: ConversationId, *, before: Se
     return None
 
 
-_LAST_ENTRY = (
+_LAST_ENTRY = Statement(
     select(message.c.entry)
     .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
     .where(message.c.seq >= bindparam("before") - RECENT, message.c.entry.is_not(None), message.c.entry != "")
@@ -149,7 +148,8 @@ _LAST_ENTRY = (
 
 def last_entry(conn: Connection, conversation_id: ConversationId, *, before: Seq) -> str:
     """The FAQ entry that was answered with last before seq `before`, "" if none among the last RECENT messages was."""
-    return conn.execute(_LAST_ENTRY, {"c": conversation_id, "before": before}).scalar() or ""
+    last = _LAST_ENTRY.first(conn, c=conversation_id, before=before)
+    return last.entry if last is not None else ""
 
 
 def ratings(conn: Connection, conversation_id: ConversationId) -> dict[Seq, bool]:

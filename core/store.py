@@ -17,7 +17,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -159,26 +160,22 @@ class _Sqlite:
         self._write = _sqlite_engine(url, read_only=False)
         self._read = _sqlite_engine(url, read_only=True)
         self._writer = ThreadPoolExecutor(1, "ledger-writer")
+        self._writing: Connection | None = None  # kept: out of the pool and back takes longer than beginning
         self._readers = ThreadPoolExecutor(READERS, "ledger-reader")
 
     async def commit(self, ops: list[Op[Any]]) -> list[Any]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._commit, ops)
 
     def _commit(self, ops: list[Op[Any]]) -> list[Any]:
-        results: list[Any] = []
-        with self._write.begin() as conn:
-            raw = cast("sqlite3.Connection", conn.connection.driver_connection)
-            for op in ops:
-                raw.execute("SAVEPOINT op")
-                try:
-                    results.append(op(conn))
-                except Exception as e:
-                    if not raw.in_transaction:  # disk full and the like: SQLite has rolled everything back
-                        raise
-                    raw.execute("ROLLBACK TO op")
-                    results.append(e)
-                raw.execute("RELEASE op")
-        return results
+        if self._writing is None:
+            self._writing = self._write.connect()
+        try:
+            with self._writing.begin():
+                return [_alone(self._writing, op) for op in ops]
+        except BaseException:
+            self._writing.close()  # where the database has refused to commit, only the pool rolls back
+            self._writing = None
+            raise
 
     async def read(self, query: Op[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._query, query)
@@ -190,6 +187,8 @@ class _Sqlite:
     async def close(self) -> None:
         self._writer.shutdown()
         self._readers.shutdown()
+        if self._writing is not None:
+            self._writing.close()
         self._read.dispose()
         self._write.dispose()
 
@@ -209,6 +208,7 @@ class _Postgres:
             connect_args={"timeout": PG_CONNECT, "command_timeout": PG_COMMAND},
             hide_parameters=True,  # an error that is logged would repeat what consumers wrote
         )
+        event.listen(self._engine.sync_engine, "handle_error", _migrated_meanwhile)
 
     async def commit(self, ops: list[Op[Any]]) -> list[Any]:
         try:
@@ -244,6 +244,21 @@ class _Postgres:
         await self._engine.dispose()
 
 
+def _alone(conn: Connection, op: Op[Any]) -> Any:
+    """What `op` returns; the exception it raised, where all that it did is undone and nothing else."""
+    raw = cast("sqlite3.Connection", conn.connection.driver_connection)
+    raw.execute("SAVEPOINT op")
+    try:
+        result = op(conn)
+    except Exception as e:
+        if not raw.in_transaction:  # disk full and the like: SQLite has rolled everything back
+            raise
+        raw.execute("ROLLBACK TO op")
+        result = e
+    raw.execute("RELEASE op")
+    return result
+
+
 def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite"),
@@ -266,6 +281,13 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _migrated_meanwhile(context: ExceptionContext) -> None:
+    """Where another house has changed a table, plans that connections keep are no good any more: new ones replace them,
+    and what failed is tried again there."""
+    if isinstance(context.original_exception, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        context.is_disconnect = True
 
 
 def _is_transient(e: Exception) -> bool:

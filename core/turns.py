@@ -26,6 +26,7 @@ from core.model import (
     Tongue,
     Turn,
 )
+from core.statements import Statement
 from core.tables import (
     EPOCH,
     IS_OPEN,
@@ -50,13 +51,21 @@ def buttons(raw: list[dict[str, str]] | None) -> tuple[Button, ...]:
 
 
 _THEIRS = select(outbox.c.seq).where(outbox.c.conversation_id == bindparam("c"))
-_SAID_LAST = (
+_earlier = message.alias("earlier")
+_THEY_SPOKE = (
+    select(_earlier.c.seq)
+    .where(_earlier.c.conversation_id == bindparam("c"), _earlier.c.seq < bindparam("before"))
+    .where(_earlier.c.author == Author.CONTACT.value)
+    .order_by(_earlier.c.seq.desc())
+    .limit(1)
+)
+_SAID_SINCE = Statement(
     select(
-        message.c.author,
         message.c.buttons,
         (message.c.seq.in_(_THEIRS.where(IS_WAITING)) | message.c.seq.in_(_THEIRS.where(IS_UNSEEN))).label("is_unseen"),
     )
     .where(message.c.conversation_id == bindparam("c"), message.c.seq < bindparam("before"))
+    .where(message.c.seq > func.coalesce(_THEY_SPOKE.scalar_subquery(), 0))
     .order_by(message.c.seq.desc())
     .limit(20)
 )
@@ -68,15 +77,11 @@ def open_list(conn: Connection, conversation_id: ConversationId, *, before: int)
     Once they spoke again, a number may mean anything; and from a list that has not gone out yet, or surely not as it
     was written, nobody can choose.
     """
-    for row in conn.execute(_SAID_LAST, {"c": conversation_id, "before": before}):
-        if row.author == Author.CONTACT.value:
-            break
-        if row.buttons and not row.is_unseen:
-            return buttons(row.buttons)
-    return ()
+    said = _SAID_SINCE.all(conn, c=conversation_id, before=before)
+    return next((buttons(row.buttons) for row in said if row.buttons and not row.is_unseen), ())
 
 
-_OPEN = (
+_ALL_OPEN = (
     select(
         inbox.c.id,
         inbox.c.seq,
@@ -95,8 +100,8 @@ _OPEN = (
     .join(message, (message.c.conversation_id == inbox.c.conversation_id) & (message.c.seq == inbox.c.seq))
     .where(inbox.c.conversation_id == bindparam("c"), IS_OPEN)
     .order_by(inbox.c.seq)
-    .limit(TAKE)
 )
+_OPEN = Statement(_ALL_OPEN.limit(TAKE))
 _FACTS = (
     conversation.c.channel_id,
     conversation.c.fence,
@@ -109,7 +114,7 @@ _FACTS = (
     conversation.c.visit_id,
     conversation.c.last_at,
 )
-_LEASE = (
+_LEASE = Statement(
     update(conversation)
     .where(
         conversation.c.id == bindparam("c"),
@@ -140,10 +145,10 @@ def lease(
     until = now + timedelta(seconds=seconds)
     if mine is not None and conn.execute(_TAKEN, {"c": conversation_id, "f": mine.fence, "until": until}).one_or_none():
         return mine
-    rows = conn.execute(_OPEN, {"c": conversation_id}).all()
+    rows = _OPEN.all(conn, c=conversation_id)
     if not rows or not _is_due(rows[0], now):
         return None
-    held = conn.execute(_LEASE, {"c": conversation_id, "now": now, "until": until}).one_or_none()
+    held = _LEASE.first(conn, c=conversation_id, now=now, until=until)
     if held is None:
         return None
     first = rows[0]
@@ -154,7 +159,7 @@ def lease(
 def look(conn: Connection, conversation_id: ConversationId) -> Lease | None:
     """All that is open, without a lease: for what is answered out of turn, however many messages stand before it; None
     if nothing is."""
-    rows = conn.execute(_OPEN.limit(None), {"c": conversation_id}).all()
+    rows = conn.execute(_ALL_OPEN, {"c": conversation_id}).all()
     if not rows:
         return None
     return _lease(conversation_id, conn.execute(_LOOK, {"c": conversation_id}).one(), rows)
@@ -203,8 +208,8 @@ _HOLDER = (
     conversation.c.fence == bindparam("f"),
     conversation.c.lease_until > FREE,
 )
-_RENEW = update(conversation).where(*_HOLDER).values(lease_until=bindparam("until", type_=_instant))
-_HAS_OPEN = (
+_RENEW = Statement(update(conversation).where(*_HOLDER).values(lease_until=bindparam("until", type_=_instant)))
+_HAS_OPEN = Statement(
     select(inbox.c.next_try_at, inbox.c.attempts)
     .where(inbox.c.conversation_id == bindparam("c"), IS_OPEN)
     .order_by(inbox.c.seq)
@@ -215,18 +220,18 @@ _HAS_OPEN = (
 def renew(conn: Connection, held: Lease, now: datetime, seconds: float) -> bool:
     """Holds the lease for `seconds` more; False if it is lost or was released (a late renewal must not re-lock)."""
     until = now + timedelta(seconds=seconds)
-    return conn.execute(_RENEW, {"c": held.conversation, "f": held.fence, "until": until}).rowcount == 1
+    return _RENEW.run(conn, c=held.conversation, f=held.fence, until=until) == 1
 
 
 def release(conn: Connection, held: Lease, now: datetime) -> bool:
     """Gives the lease back; True if a message is open and due, so that the caller looks again."""
-    conn.execute(_RENEW, {"c": held.conversation, "f": held.fence, "until": FREE})
+    _RENEW.run(conn, c=held.conversation, f=held.fence, until=FREE)
     return has_due(conn, held.conversation, now)
 
 
 def has_due(conn: Connection, conversation_id: ConversationId, now: datetime) -> bool:
     """Is the conversation's first open message due?"""
-    first = conn.execute(_HAS_OPEN, {"c": conversation_id}).one_or_none()
+    first = _HAS_OPEN.first(conn, c=conversation_id)
     return first is not None and _is_due(first, now)
 
 
@@ -235,12 +240,12 @@ def _is_due(row: Any, now: datetime) -> bool:
     return row.attempts == 0 or row.next_try_at <= now
 
 
-_DONE = (
+_DONE = Statement(
     update(inbox)
     .where(inbox.c.id == bindparam("i"), IS_OPEN)
     .values(state=bindparam("to"), done_at=bindparam("now", type_=_instant), outcome=bindparam("outcome"))
 )
-_AFTER_TURN = (
+_AFTER_TURN = Statement(
     update(conversation)
     .where(*_HOLDER)
     .values(
@@ -275,25 +280,23 @@ def finish(
     the fence has moved on (a takeover, another worker), and then nothing of the transaction may stay.
     """
     to = "parked" if parked else "done"
-    if conn.execute(_DONE, {"i": turn.inbox_id, "to": to, "now": now, "outcome": outcome}).rowcount != 1:
+    if _DONE.run(conn, i=turn.inbox_id, to=to, now=now, outcome=outcome) != 1:
         raise LeaseLost(f"message {turn.inbox_id} is closed")
     visit_id = held.visit or _open_visit(conn, turn, now)
-    done = conn.execute(
-        _AFTER_TURN,
-        {
-            "c": held.conversation,
-            "f": held.fence,
-            "state": state,
-            "spoken": spoken,
-            "script": script,
-            "visit": visit_id,
-            "now": now,
-            # A parked message is an outage still: one holding sentence per outage and conversation.
-            "hold": now if parked else None,
-            "until": until,
-        },
+    done = _AFTER_TURN.run(
+        conn,
+        c=held.conversation,
+        f=held.fence,
+        state=state,
+        spoken=spoken,
+        script=script,
+        visit=visit_id,
+        now=now,
+        # A parked message is an outage still: one holding sentence per outage and conversation.
+        hold=now if parked else None,
+        until=until,
     )
-    if done.rowcount != 1:
+    if done != 1:
         raise LeaseLost(f"conversation {held.conversation} was taken over")
     return visit_id
 
@@ -313,16 +316,18 @@ def finish_out_of_turn(
     LeaseLost if it is closed already or a person has the conversation, and then nothing of the transaction may stay.
     """
     to = "parked" if parked else "done"
-    if conn.execute(_DONE, {"i": turn.inbox_id, "to": to, "now": now, "outcome": outcome}).rowcount != 1:
+    if _DONE.run(conn, i=turn.inbox_id, to=to, now=now, outcome=outcome) != 1:
         raise LeaseLost(f"message {turn.inbox_id} is closed")
     # In the same order as `finish`, so that the two never wait for each other.
     if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:
         raise LeaseLost(f"conversation {seen.conversation} was taken over")
 
 
+_VISIT = Statement(insert(visit).returning(visit.c.id))
+
+
 def _open_visit(conn: Connection, turn: Turn, now: datetime) -> int:
-    opened = insert(visit).values(conversation_id=turn.conversation, opened_at=now, first_seq=turn.seq)
-    return conn.execute(opened.returning(visit.c.id)).scalar_one()
+    return _VISIT.all(conn, conversation_id=turn.conversation, opened_at=now, first_seq=turn.seq)[0].id
 
 
 def postpone(conn: Connection, held: Lease, turn: Turn, *, until: datetime) -> bool:

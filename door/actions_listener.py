@@ -19,7 +19,7 @@ from door.reading import ClientGone, read_body
 log = structlog.get_logger()
 
 PATH = "/webhook"  # rasa_sdk's own
-BODY_MAX = 4 * 1024 * 1024  # bytes: an action call carries the tracker and the whole domain
+BODY_MAX = 4 * 1024 * 1024  # bytes: an action call carries the tracker and the forms of the domain
 
 
 class ActionsListener:

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, func, select
 
 from core import alarm, audit, outbox
 from core.errors import NotFound
-from core.model import Author, Button, ConversationId, MessageKind
+from core.model import Author, Button, ConversationId, Line, MessageKind
 from core.store import Store
 from core.tables import address, conversation, conversation_seq, inbox, left_message
 from core.tables import alarm as alarms_table
@@ -209,7 +209,7 @@ def page_of_conversations(conn: Connection, *, before: datetime | None = None, l
     ]
 
 
-def lines_of(conn: Connection, which: ConversationId, after: int, limit: int) -> list[outbox.Line]:
+def lines_of(conn: Connection, which: ConversationId, after: int, limit: int) -> list[Line]:
     """Up to `limit` places of a transcript after seq `after`; NotFound if there is no such conversation."""
     known = conn.execute(select(conversation.c.id).where(conversation.c.id == which)).one_or_none()
     if known is None:

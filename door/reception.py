@@ -49,7 +49,7 @@ class Reception:
         )
         if not accepted.duplicate:
             (self.urgent if self._is_urgent(inbound) else self.live.turns).add(accepted.conversation)
-            self.live.news(accepted.conversation)
+            self.live.news(accepted.conversation, [accepted.line] if accepted.line else ())
             if inbound.attachments:
                 self.live.files.add(accepted.conversation)
         return accepted

@@ -1,7 +1,8 @@
 """The door of the web chat: one WebSocket per open page, fed from the ledger after the page's last seq.
 
-What a page gets always comes from the ledger: `core.live` only says when to look. A page is registered before its
-first read, so that nothing falls between; and every 2 s one query for the whole process finds what a lost word missed.
+What a page gets is what the ledger has: the lines that a commit of this process has just written, where they follow
+on what the page was sent, and else a read (`core.live`). A page is registered before its first read, so that nothing
+falls between; and every 2 s one query for the whole process finds what a lost word missed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from core import once, outbox, questions
 from core.errors import BadSignature, LedgerBusy, NotFound, QiantaiError, TooMany
 from core.inbox import Accepted
 from core.live import Listener, Live
-from core.model import ChannelId, ConversationId, Inbound, Language, Locale, MessageKind, Seq, Tongue
+from core.model import ChannelId, ConversationId, Inbound, Language, Line, Locale, MessageKind, Seq, Tongue
 from core.store import Store
 from core.tables import conversation, conversation_seq
 from core.vault import Vault
@@ -82,6 +83,7 @@ class Page:
     token: str = field(repr=False)
     conversation: ConversationId
     language: Locale
+    network: str  # that it comes from, as `Addresses.network` has it
     last: int  # seq of the last message it was sent
     seen: int = 0  # end of the transcript at the last sweep
     frames: int = 0  # received in this minute …
@@ -152,7 +154,9 @@ class Sockets:
             language = hello.language or self.default_language
             if chosen:
                 language = locale(chosen, "zh", script_of(hello.language))
-            page = Page(web, socket, token, conversation_id, language, last=min(hello.last_seq, end), seen=end)
+            network = self.addresses.network(caller(socket.scope))
+            last = min(hello.last_seq, end)
+            page = Page(web, socket, token, conversation_id, language, network, last=last, seen=end)
             self.pages.add(page)
             gauge = self.metrics.sockets.labels(web.id)
             gauge.inc()
@@ -192,7 +196,7 @@ class Sockets:
             await self._send(page, rated(seq=seq, helpful=helpful))
         if end == 0:
             # The first opening is a turn like any other, so that the greeting comes from the brain.
-            await self._accept(page, page.web.followed(page.token, page.language))
+            await self._accept(page, page.web.followed(page.token, page.language, page.network))
 
     async def _both_ways(self, page: Page, ear: Listener) -> None:
         """Listens and tells until one side ends; the other is then cancelled and its reason dropped."""
@@ -211,23 +215,35 @@ class Sockets:
 
     async def _tell(self, page: Page, ear: Listener) -> None:
         """Sends what the transcript has after the page's last seq, whenever there may be more."""
-        typed, base = False, self.public_base_url or origin_of(page.socket)
+        typed = False
         while True:
-            while lines := await self.store.read(
-                lambda conn: next_lines(
-                    conn, self.vault, page.conversation, page.last, self.reception.clock(), base=base
-                )
-            ):
-                for line in lines:
-                    if line.kind is not MessageKind.FOLLOWED:  # an opening, nothing anybody said
-                        await self._send(page, _message(line))
-                    page.last = line.seq
-                if len(lines) < REPLAY_PAGE:
-                    break
+            told = ear.take(page.last)
+            if told is None or any(once.has(line.text) for line in told):
+                await self._catch_up(page)
+            else:
+                await self._show(page, told)
             if ear.typing != typed:
                 typed = ear.typing
                 await self._send(page, typing(on=typed))
-            await ear.wait(60.0)  # the sweep tells of everything sooner
+            await ear.wait()  # the sweep tells of what nobody else does
+
+    async def _catch_up(self, page: Page) -> None:
+        """Sends everything that the ledger has after the page's last seq."""
+        base, count = self.public_base_url or origin_of(page.socket), REPLAY_PAGE
+        while count == REPLAY_PAGE:
+            lines = await self.store.read(
+                lambda conn: next_lines(
+                    conn, self.vault, page.conversation, page.last, self.reception.clock(), base=base
+                )
+            )
+            await self._show(page, lines)
+            count = len(lines)
+
+    async def _show(self, page: Page, lines: Iterable[Line]) -> None:
+        for line in lines:
+            if line.kind is not MessageKind.FOLLOWED:  # an opening, nothing anybody said
+                await self._send(page, _message(line))
+            page.last = line.seq
 
     async def _listen(self, page: Page) -> None:
         while True:
@@ -265,7 +281,7 @@ class Sockets:
     async def _message(self, page: Page, frame: Message) -> None:
         """Takes one message. A refusal names its cid; what is only too early is sent again by the page."""
         try:
-            inbound = page.web.inbound(page.token, frame, page.language)
+            inbound = page.web.inbound(page.token, frame, page.language, page.network)
             accepted = await self._accept(page, inbound)
         except QiantaiError as e:
             await self._refuse(page, e, cid=frame.cid)
@@ -297,7 +313,6 @@ class Sockets:
             raise Leave(Close.RATE) from e
 
     async def _accept(self, page: Page, inbound: Inbound) -> Accepted:
-        inbound = replace(inbound, network=self.addresses.network(caller(page.socket.scope)))
         return await self.reception.accept(page.web.id, page.web.kind, inbound)
 
     async def _send(self, page: Page, frame: str) -> None:
@@ -326,11 +341,11 @@ class Sockets:
 
 def next_lines(
     conn: Connection, vault: Vault, conversation_id: ConversationId, after: int, now: datetime, *, base: str = ""
-) -> list[outbox.Line]:
+) -> list[Line]:
     """What comes next in a transcript, up to REPLAY_PAGE messages, with what may be read once; `base`: where the page
     finds us."""
 
-    def shown(line: outbox.Line) -> outbox.Line:
+    def shown(line: Line) -> Line:
         if not once.has(line.text):
             return line
         return replace(line, text=once.show(conn, vault, conversation_id, line.text, now, base=base))
@@ -380,7 +395,7 @@ async def _close(socket: WebSocket, code: int) -> None:
         log.debug("close_code_lost", code=int(code))
 
 
-def _message(line: outbox.Line) -> str:
+def _message(line: Line) -> str:
     return msg(
         seq=line.seq,
         author=line.author,

@@ -282,9 +282,14 @@ async def test_whatever_opens_nothing_takes_the_same_steps(desk: Register) -> No
 
     def steps(conn: Connection, token: str) -> list[str]:
         seen: list[str] = []
-        event.listen(conn, "before_cursor_execute", lambda *given: seen.append(given[2]))
+
+        def note(*given: Any) -> None:
+            seen.append(given[2])
+
+        event.listen(conn, "before_cursor_execute", note)
         assert id_links.find(conn, desk.vault, token, now=NOON) is None
         assert id_links.use(conn, desk.vault, token, {"person": CARD}, now=NOON) is None
+        event.remove(conn, "before_cursor_execute", note)
         return seen
 
     took = [await desk.store.write(lambda conn, t=t: steps(conn, t)) for t in ("a" * 32, "x", replaced, used, old)]

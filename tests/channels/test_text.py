@@ -144,3 +144,6 @@ def test_json_that_two_readers_could_read_differently_is_refused(data: str | byt
 def test_ordinary_json_is_read() -> None:
     data = b'{"a":{"b":[1,-9223372036854775808,2.5,null,true,"\\ud83d\\ude00"]}}'
     assert read_object(data) == {"a": {"b": [1, -(2**63), 2.5, None, True, "😀"]}}
+    assert read_object('{"a":' * 32 + '"["' + "}" * 32)  # as deep as it may be
+    assert read_object('{"a":"' + "[{" * 100 + '"}') == {"a": "[{" * 100}  # no level stands in a text
+    assert len(read_object('{"a":[' + ",".join("{}" for _ in range(100)) + "]}")["a"]) == 100

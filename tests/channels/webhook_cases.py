@@ -194,6 +194,18 @@ RECEIVES = (
         raises=Malformed,
         says="surrogate",
     ),
+    Receives(
+        label="malformed: a NUL that is not escaped",
+        request=post("in", b'{"id":"1","sender":"a","text":"a\0b"}'),
+        raises=Malformed,
+        says="not JSON",
+    ),
+    Receives(
+        label="malformed: half a surrogate pair that is not escaped",
+        request=post("in", b'{"id":"1","sender":"a","text":"\xed\xa0\xbd"}'),
+        raises=Malformed,
+        says="UTF-8",
+    ),
     bad("a payload that is no payload", "payload: begins with", text="", payload="restart"),
     bad("a long payload", "at most 1000", text="", payload="/" + "x" * 1000),
     bad("a payload beside attachments", "no attachments beside it", payload="/x", attachments=[PHOTO]),

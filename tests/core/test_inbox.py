@@ -67,7 +67,7 @@ async def test_a_message_is_in_the_ledger_with_the_first_seq(door: Inbox, store:
 async def test_a_second_delivery_of_the_same_message_changes_nothing(door: Inbox, store: Store, clock: Clock) -> None:
     first = await accept(door, clock)
     again = await accept(door, clock, hello("something else"))
-    assert again == replace(first, duplicate=True)
+    assert again == replace(first, duplicate=True, line=None)
     assert len(await store.read(lambda conn: outbox.transcript(conn, first.conversation, after=0))) == 1
     assert (await accept(door, clock, hello(external_id="m2"))).seq == 2  # and no place was used up
 
@@ -216,6 +216,35 @@ async def test_an_address_that_stops_is_noted_and_an_unknown_one_is_not_made(
     await door.stop(channel=WEB, sender="nobody", now=clock())
     rows = await store.read(lambda conn: conn.execute(select(address.c.stopped_at)).scalars().all())
     assert rows == [clock()]
+
+
+@pytest.mark.parametrize(
+    "inbound",
+    [
+        hello("我的手机是13912345678，身份证110101199003074258"),
+        hello("a\0b\ud800"),
+        replace(hello(), kind=MessageKind.PAYLOAD, payload='/x{"p":"13912345678"}'),
+        replace(hello(""), kind=MessageKind.FOLLOWED, external_id="#followed"),
+        Inbound(
+            sender="visitor",
+            external_id="m2",
+            kind=MessageKind.ATTACHMENT,
+            attachments=(
+                Attachment(media_type="image/png", url="https://example.org/1", name="身份证110101199003074258.png"),
+                Attachment(media_type="image/png", url="https://example.org/2"),
+            ),
+        ),
+    ],
+    ids=["personal data", "what no database keeps", "button", "opening", "files"],
+)
+async def test_the_line_that_is_handed_on_is_the_one_in_the_transcript(
+    door: Inbox, store: Store, clock: Clock, inbound: Inbound
+) -> None:
+    await accept(door, clock, hello(external_id="m0"))
+    accepted = await accept(door, clock, inbound)
+    lines = await store.read(lambda conn: outbox.transcript(conn, accepted.conversation, after=1))
+    assert lines == [accepted.line]
+    assert [line.at.isoformat() for line in lines] == [clock().isoformat()]
 
 
 # Taking and finishing ---------------------------------------------------------------------------------------------

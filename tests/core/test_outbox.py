@@ -49,6 +49,22 @@ async def put(
     )
 
 
+async def test_the_lines_that_are_put_are_those_of_the_transcript(
+    store: Store, accepted: Accepted, clock: Clock
+) -> None:
+    items = [
+        Rendered(
+            text="一\n二", buttons=(Button(title="好", payload='/faq{"id":"F22"}'), Button(title="no", payload="/n"))
+        ),
+        Rendered(text="F22", source="条例，2024-01-01", entry="F22", entry_version="3", score=0.5, phrasing="怎么查"),
+    ]
+    put = {"cause": "turn:1", "author": Author.SYSTEM, "now": clock(), "live": True, "answers": accepted.seq}
+    lines = await store.write(lambda conn: outbox.put(conn, accepted.conversation, items, **put))
+    assert await store.read(lambda conn: outbox.transcript(conn, accepted.conversation, after=1)) == list(lines)
+    assert [line.seq for line in lines] == [2, 3]
+    assert await store.write(lambda conn: outbox.put(conn, accepted.conversation, [], **put)) == ()
+
+
 async def claim(store: Store, accepted: Accepted, clock: Clock, *, resend_unknown: bool = True) -> SendLease | None:
     return await store.write(
         lambda conn: outbox.claim(conn, accepted.conversation, clock(), seconds=SECONDS, resend_unknown=resend_unknown)

@@ -18,7 +18,7 @@ import cases.tables  # noqa: F401  (the register's tables stand beside the ledge
 from core import store as stores
 from core.errors import LedgerBusy, SettingsError
 from core.store import Store, migrate
-from core.tables import faq_version, metadata
+from core.tables import faq_version, metadata, visit
 from tests.conftest import NOON
 from tests.servers import Postgres
 
@@ -184,6 +184,18 @@ async def test_a_full_disk_refuses_every_operation_of_the_commit_and_recovers(sq
     assert (
         await sqlite_store.read(lambda conn: conn.execute(select(func.count()).select_from(faq_version)).scalar()) == 1
     )
+
+
+async def test_a_commit_that_the_database_refuses_leaves_nothing_behind_on_the_connection(sqlite_store: Store) -> None:
+    def nobodys(conn: Connection) -> None:
+        conn.execute(text("PRAGMA defer_foreign_keys = ON"))  # found out at the commit only
+        conn.execute(insert(visit).values(conversation_id="nobody", opened_at=NOON, first_seq=1))
+
+    with pytest.raises(LedgerBusy, match="FOREIGN KEY"):
+        await sqlite_store.write(nobodys)
+    assert await sqlite_store.write(add("next")) == "next"
+    assert await sqlite_store.read(lambda conn: conn.execute(select(func.count()).select_from(visit)).scalar()) == 0
+    assert await sqlite_store.read(names) == {"next"}
 
 
 # PostgreSQL alone -------------------------------------------------------------------------------------------------

@@ -19,8 +19,7 @@ from aiohttp import web
 from bot.brain import BrainClient
 from channels.webhook import SIGNATURE_HEADER, sign
 from core import outbox
-from core.model import Author, ConversationId
-from core.outbox import Line
+from core.model import Author, ConversationId, Line
 from core.settings import Settings
 from core.store import migrate
 from core.vault import Vault

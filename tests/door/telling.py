@@ -17,8 +17,7 @@ from channels import Channel, make_all
 from core import alarm, outbox
 from core.inbox import Inbox
 from core.live import Live
-from core.model import Author, ChannelId, ConversationId, DeliveryState, Inbound
-from core.outbox import Line
+from core.model import Author, ChannelId, ConversationId, DeliveryState, Inbound, Line
 from core.store import Store
 from core.tables import conversation
 from core.tables import outbox as rows

@@ -26,8 +26,7 @@ from channels import Channel, make
 from core import alarm, files, outbox
 from core.inbox import Inbox
 from core.live import Live
-from core.model import Attachment, Author, ChannelId, ConversationId, Inbound, MessageKind, Rendered
-from core.outbox import Line
+from core.model import Attachment, Author, ChannelId, ConversationId, Inbound, Line, MessageKind, Rendered
 from core.store import Store
 from core.tables import file
 from core.vault import Vault

@@ -86,6 +86,7 @@ async def test_an_answer_that_a_house_died_over_is_unknown_and_never_written_aga
         await hurried.platform.post(hurried.running.http, xml)
     hurried.running.brain.wake()
     await until(lambda: _last(hurried, "ready"))
+    hurried.platform.pace = 1.0  # its patience is no part of this any more
     await hurried.running.house.store.write(lambda conn: conn.execute(update(outbox).values(state="sending")) and None)
     assert await hurried.platform.post(hurried.running.http, xml) == (200, "success")
     assert await hurried.ended("unknown")

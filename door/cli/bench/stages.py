@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from bot.brain import BrainClient
 from bot.conversation import Conversations
 from channels.webhook import Webhook
-from core.store import Store
+from core.store import Store, _Sqlite  # pyright: ignore[reportPrivateUsage]
 from door.cli.bench.marks import Marks, Stage
 from door.sender import Sender
 from door.webhooks import Webhooks
@@ -200,5 +200,21 @@ def _watch_ledger() -> None:
         for operation in record.info.pop(IN_HAND, ()):
             operation.committed()
 
+    def begun(conn: Connection) -> None:
+        conn.info.pop(IN_HAND, None)  # of a transaction that was rolled back
+
+    commit = _Sqlite._commit  # pyright: ignore[reportPrivateUsage]
+
+    def kept(self: _Sqlite, ops: list[Callable[[Connection], Any]]) -> list[Any]:
+        """Its writing connection never goes back to a pool: the transaction is over when this returns."""
+        try:
+            return commit(self, ops)
+        finally:
+            for operation in ops:
+                if isinstance(operation, _Operation):
+                    operation.committed()
+
+    _Sqlite._commit = kept  # pyright: ignore[reportPrivateUsage]
+    event.listen(Engine, "begin", begun)
     event.listen(Engine, "commit", committing)
     event.listen(Pool, "checkin", back_in_pool)
