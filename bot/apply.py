@@ -6,7 +6,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from bot import saying
 from bot.casework import Casework
@@ -23,8 +23,9 @@ from core.effects import (
     Rate,
     SetLanguage,
 )
-from core.model import Author, Capabilities, Lease, Rendered, Turn
+from core.model import Author, Capabilities, Lease, Line, Rendered, Turn
 from core.questions import Missed
+from core.statements import Statement
 from core.tables import conversation, effect
 from desk import handoff
 
@@ -71,8 +72,9 @@ def apply(
     carries: Capabilities,
     until: datetime,
     now: datetime,
-) -> tuple[int, bool]:
-    """Commits `plan` for `turn`; the visit it belongs to, and whether a further message of the conversation is due.
+) -> tuple[int, bool, tuple[Line, ...]]:
+    """Commits `plan` for `turn`; the visit it belongs to, whether a further message of the conversation is due, and
+    what was said.
 
     LeaseLost (nothing applied) if the message is closed already or the conversation was taken over. The lease runs
     `until` afterwards; turns.FREE gives it back. `carries`: what the conversation's channel can.
@@ -91,25 +93,25 @@ def apply(
     )
     if plan.parked:
         _tell_parked(conn, turn, plan, now)
-    _act(conn, held, turn, plan, casework, carries, now=now)
-    return visit, turns.has_due(conn, held.conversation, now)
+    said = _act(conn, held, turn, plan, casework, carries, now=now)
+    return visit, turns.has_due(conn, held.conversation, now), said
 
 
 def apply_out_of_turn(
     conn: Connection, seen: Lease, turn: Turn, plan: Plan, *, casework: Casework, carries: Capabilities, now: datetime
-) -> None:
-    """Commits a plan that needed no brain, past the messages before it. LeaseLost (nothing applied) as above."""
+) -> tuple[Line, ...]:
+    """Commits a plan that needed no brain, past the messages before it; what was said. LeaseLost as above."""
     turns.finish_out_of_turn(conn, seen, turn, outcome=plan.outcome, parked=plan.parked, now=now)
     if plan.parked:
         _tell_parked(conn, turn, plan, now)
-    _act(conn, seen, turn, plan, casework, carries, now=now)
+    return _act(conn, seen, turn, plan, casework, carries, now=now)
 
 
 def _act(
     conn: Connection, held: Lease, turn: Turn, plan: Plan, casework: Casework, carries: Capabilities, *, now: datetime
-) -> None:
+) -> tuple[Line, ...]:
     said = [words for n, asked in enumerate(plan.effects) for words in _do(conn, turn, n, asked, casework, now)]
-    outbox.put(
+    lines = outbox.put(
         conn,
         held.conversation,
         saying.carried([*said, *plan.say], carries),
@@ -124,6 +126,7 @@ def _act(
     )
     if plan.missed is not None:
         questions.keep(conn, held.conversation, turn.seq, plan.missed, now)
+    return lines
 
 
 def _tell_parked(conn: Connection, turn: Turn, plan: Plan, now: datetime) -> None:
@@ -135,6 +138,12 @@ def _where(turn: Turn) -> str:
     return f"message {turn.inbox_id}, seq {turn.seq}"
 
 
+_EFFECT = Statement(insert(effect))
+_LANGUAGE = Statement(
+    update(conversation).where(conversation.c.id == bindparam("c")).values(language=bindparam("language"))
+)
+
+
 def _do(conn: Connection, turn: Turn, n: int, asked: Effect, casework: Casework, now: datetime) -> tuple[Rendered, ...]:
     """Applies one effect and gives what it has to say; its row's key (message, place) is what makes a second time
     impossible."""
@@ -142,14 +151,12 @@ def _do(conn: Connection, turn: Turn, n: int, asked: Effect, casework: Casework,
     name = fields.pop("name")
     # Of a case only which fields there were: what they say is the case's, and goes when the case's data goes.
     kept = {"filled": sorted(k for k, v in fields.items() if v)} if isinstance(asked, CaseEffect) else fields
-    conn.execute(insert(effect).values(inbox_id=turn.inbox_id, n=n, name=name, fields=kept, applied_at=now))
+    _EFFECT.run(conn, inbox_id=turn.inbox_id, n=n, name=name, fields=kept, applied_at=now)
     if isinstance(asked, CaseEffect):
         return casework.do(conn, turn, n, asked, now)
     match asked:
         case SetLanguage():
-            conn.execute(
-                update(conversation).where(conversation.c.id == turn.conversation).values(language=asked.language)
-            )
+            _LANGUAGE.run(conn, c=turn.conversation, language=asked.language)
         case LeaveMessage():
             facts = {name: getattr(asked, name) for name in ABOUT}
             handoff.leave(

@@ -176,13 +176,14 @@ class BrainClient:
         body = encode(request)
         await self._back()
         try:
-            async with self._slots, self._client().post(f"{self.url}/turn", data=body) as response:
-                status, answer = response.status, await response.read()
+            async with self._slots:
+                response = await self._client().post(f"{self.url}/turn", data=body)
+                answer = await response.read()  # to its end, or closed: gives the connection back either way
         except TimeoutError as e:
             raise TurnFailed("slow", f"no answer within {self._timeout:g} s") from e
         except aiohttp.ClientError as e:
             raise TurnFailed("down", f"{type(e).__name__}") from e
-        if status == 200:
+        if (status := response.status) == 200:
             return decode(answer)
         detail = f"{status} {_reason(answer)}".rstrip()
         if status == 503:

@@ -9,10 +9,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from bot.reflexes import normal
+from bot.reflexes import bare, normal
 from core.model import Button
 from core.turns import CHOICE_MAX
-from faq.folding import simplified
 
 _NUMBER = re.compile(r"\W*(?:我?选择?|第|option |number |no\.? ?)?\W*([1-9]\d?)\W*(?:个|项|条|号)?\W*")
 _ORDINAL = re.compile(
@@ -28,7 +27,6 @@ _ASKED_INSTEAD = re.compile(
     r"(?:我(?:是想?[问問]|[想要]?[问問]的是)|i (?:asked|was asking) about)[\s：:，,]*(?=\w)",
     re.IGNORECASE,
 )
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 AGAIN = "/complaint_again"  # the button by which a matter that looks like an older one is filed all the same
 _QUESTION = re.compile(r'/faq\{"id":"\w+"\}')
 
@@ -48,24 +46,26 @@ def chosen(text: str, buttons: Sequence[Button]) -> str:
 
     A typed question is left to the search, which finds the same entry and notes how well it matched.
     """
+    if not buttons:
+        return ""
     if number := bare_number(text):
         return buttons[number - 1].payload if number <= len(buttons) else ""
-    said = _plain(text)
-    return next((b.payload for b in buttons if said and _plain(b.title) == said and not _asks(b)), "")
+    said = bare(text)
+    return next((b.payload for b in buttons if said and bare(b.title) == said and not _asks(b)), "")
 
 
 def topic(text: str, pages: tuple[Button, ...]) -> str:
     """The payload of the menu's page whose title, or a topic in the title, is all that `text` says; "" if none is."""
-    return _topics(pages).get(_plain(text).removesuffix("s"), "") if len(text) <= CHOICE_MAX else ""
+    return _topics(pages).get(bare(text).removesuffix("s"), "") if len(text) <= CHOICE_MAX else ""
 
 
 @lru_cache(maxsize=2)  # the pages change with the content; compared anew they cost a sixth of a turn
 def _topics(pages: tuple[Button, ...]) -> dict[str, str]:
-    """The payload for each title and each topic in one, written `_plain`; where two share one, the first page's."""
+    """The payload for each title and each topic in one, written `bare`; where two share one, the first page's."""
     found: dict[str, str] = {}
     for page in pages:
         for one in (page.title, *_BETWEEN_TOPICS.split(page.title)):
-            found.setdefault(_plain(one).removesuffix("s"), page.payload)
+            found.setdefault(bare(one).removesuffix("s"), page.payload)
     found.pop("", None)
     return found
 
@@ -78,11 +78,6 @@ def pending(offered: Sequence[Button]) -> str | None:
 def asked_instead(text: str) -> str:
     """`text` without "不对，我问的是" or the like before the question: that is no part of what is searched."""
     return text[found.end() :] if (found := _ASKED_INSTEAD.match(text)) else text
-
-
-def _plain(text: str) -> str:
-    """What a title and a typed message are compared by: case, width, characters and marks at the ends do not count."""
-    return _EDGES.sub("", normal(simplified(text)))
 
 
 def _asks(button: Button) -> bool:

@@ -34,6 +34,7 @@ from core.model import (
     ConversationId,
     Language,
     Lease,
+    Line,
     Locale,
     MessageKind,
     OwnCase,
@@ -172,11 +173,11 @@ class Conversations:
         casework = self._casework(plan)
         now = self._clock()
         with suppress(LeaseLost):  # answered in its turn meanwhile, or a person's now
-            await self._store.write(
+            said = await self._store.write(
                 lambda conn: apply_out_of_turn(conn, seen, turn, plan, casework=casework, carries=carries, now=now),
                 seen.conversation,
             )
-            self._announce(seen.conversation, live=carries.live)
+            self._announce(seen.conversation, said, live=carries.live)
             self._ended(turn, plan, time.perf_counter() - started)
 
     async def _take(self, held: Lease) -> bool:
@@ -248,12 +249,12 @@ class Conversations:
         until = FREE if last else now + timedelta(seconds=self._limits.lease)
         carries = self._accounts[held.channel].capabilities
         casework = self._casework(plan)
-        done = await self._store.write(
+        visit, more, said = await self._store.write(
             lambda conn: apply(conn, held, turn, plan, casework=casework, carries=carries, until=until, now=now),
             held.conversation,
         )
-        self._announce(held.conversation, live=carries.live)
-        return done
+        self._announce(held.conversation, said, live=carries.live)
+        return visit, more
 
     def _casework(self, plan: Plan) -> Casework:
         """Who does what the plan asks of cases, in the language in which it answers."""
@@ -265,8 +266,9 @@ class Conversations:
             ids=self._limits.ids,
         )
 
-    def _announce(self, conversation: ConversationId, *, live: bool) -> None:
-        self._live.news(conversation)
+    def _announce(self, conversation: ConversationId, said: tuple[Line, ...] = (), *, live: bool) -> None:
+        """Tells who listens: what was said and is committed, or that something may have been."""
+        self._live.news(conversation, said)
         if not live:
             self._live.sends.add(conversation)
 

@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 
-from bot.reflexes import normal
+from bot.reflexes import bare, normal
 from core.model import Button
 from faq.entries import Entry
-from faq.folding import simplified
 
 FOLLOW_UP_MAX = 40  # characters
 _DETAILS = re.compile(r'/faq\{"id":"(\w+)","details":"yes"\}')
@@ -25,7 +24,6 @@ _FOLLOW_UP = re.compile(
 )
 _FULL = re.compile(r"\W*(?:and |so |ok |but )*how much")
 NOTHING_MORE = "/faq_none"  # the payload that says so
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
 _COST = re.compile(r"how much|free|cost|money|多少钱|收费|免费|[要花交]钱|钱[吗么]")
@@ -51,7 +49,7 @@ def answered(offered: Sequence[Button]) -> str:
 
 def is_one(text: str) -> bool:
     """Whether `text` asks for a part of an answer and does not say of which."""
-    return len(text) <= FOLLOW_UP_MAX and _FOLLOW_UP.fullmatch(_EDGES.sub("", normal(simplified(text)))) is not None
+    return len(text) <= FOLLOW_UP_MAX and _FOLLOW_UP.fullmatch(bare(text)) is not None
 
 
 def answer(entry: str) -> str:

@@ -17,7 +17,7 @@ def taken(turn: Turn, offered: Sequence[Button]) -> Reflex | None:
     """What to do with an answer to the survey, pressed or chosen by its number or its words from the list that was
     `offered` last; None for every other message. Whose case it is the register finds out."""
     meant = turn.payload if turn.kind is MessageKind.PAYLOAD else ""
-    if turn.kind is MessageKind.TEXT:
+    if turn.kind is MessageKind.TEXT and any(button.payload.startswith(RATED) for button in offered):
         meant = choices.chosen(turn.text, offered)
     if not meant.startswith(RATED):
         return None

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from core import effects
 from core.effects import Effect
 from core.errors import ContentError
 from core.model import MessageKind, Say
+from faq.folding import simplified
 
 TABLE = Path(__file__).with_name("reflexes.yml")
 PHRASE_MAX = 40  # characters: what is longer says more than the wish itself, and the brain should read it
@@ -101,6 +102,12 @@ def normal(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
     plain = plain.replace("\ufe0f", "").replace("\u20e3", "").replace("’", "'")  # 0️⃣ is a 0
     return _BLANK_BETWEEN_HAN.sub("", plain) if " " in plain or "\n" in plain else plain
+
+
+@lru_cache(maxsize=64)  # one message is compared with buttons, pages and follow-ups, and buttons come again and again
+def bare(text: str) -> str:
+    """What a title and a typed message are compared by: case, width, characters and marks at the ends do not count."""
+    return _EDGES.sub("", normal(simplified(text)))
 
 
 def _fits(rule: _Rule, plain: str, short: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import ujson
-from rasa.core.channels.channel import InputChannel, UserMessage
-from sanic import Blueprint, response
+from rasa.core.channels.channel import InputChannel, UserMessage, register
+from sanic import Blueprint, Sanic, response
 from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse
@@ -21,6 +23,7 @@ from bot.assistant.contract import BadField, TooLong, read_turn
 log = logging.getLogger(__name__)
 
 BODY_MAX = 1024 * 1024  # bytes; a turn with a vector of 1,024 numbers and the largest state is 50 kB
+KEEP_ALIVE = 120  # seconds that a connection may be idle; the house closes one after 30
 DETAIL_MAX = 300  # characters of an exception's own words in an answer
 
 
@@ -72,6 +75,19 @@ class DoorInput(InputChannel):
             return _answer(error.status_code, {"error": type(error).__name__, "detail": str(error)[:DETAIL_MAX]})
 
         return routes
+
+    def app(self) -> Sanic:
+        """The web application, this channel alone: Rasa's own greets at `/` and asks of each answer whether pages of
+        another origin may read it."""
+        app = Sanic("qiantai_brain", configure_logging=False)
+        app.config.REQUEST_MAX_SIZE = BODY_MAX
+        app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE
+        app.config.FALLBACK_ERROR_FORMAT = "json"
+        if sys.platform == "darwin":  # as Rasa does there: its connections break under uvloop
+            app.config.USE_UVLOOP = False
+            asyncio.set_event_loop_policy(None)
+        register([self], app, route="/")
+        return app
 
     def _allowed(self, request: Request) -> bool:
         given = request.headers.get("authorization") or ""

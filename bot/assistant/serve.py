@@ -76,7 +76,7 @@ def _serve(model: Path, listening: socket.socket, *, tuned: bool, parent: int) -
     from bot.assistant import tuning
     from bot.assistant.brain import Brain
     from bot.assistant.calling import ActionListener
-    from bot.assistant.door_input import BODY_MAX, DoorInput
+    from bot.assistant.door_input import DoorInput
     from bot.assistant.processor import ModelRefused
 
     if tuned:
@@ -93,10 +93,8 @@ def _serve(model: Path, listening: socket.socket, *, tuned: bool, parent: int) -
     (channel,) = rasa.core.run.create_http_input_channels(None, str(HERE / "credentials.yml"))
     if not isinstance(channel, DoorInput):
         raise CannotServe("bot/assistant/credentials.yml must name DoorInput alone.")
-    app = rasa.core.run.configure_app([channel], enable_api=False, route="/")
-    app.config.REQUEST_MAX_SIZE = BODY_MAX
+    app = channel.app()
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = GRACE
-    app.config.FALLBACK_ERROR_FORMAT = "json"
 
     async def warm_up(app: Sanic) -> None:
         await brain.warm_up()

@@ -8,11 +8,11 @@ each text twice and the whole classification beside it: 114 kB after 40 digressi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import ujson
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import (
@@ -92,7 +92,7 @@ def unpack(state: object, domain: Domain, *, waits: bool = False) -> Opened:
 def pack(tracker: DialogueStateTracker, model: str) -> Raw:
     """The state after a turn: fewer past turns where the slots are large, then without the long texts of forms that are
     not open; TooLarge if what is open alone does not fit."""
-    events: list[Event] = [e for e in tracker.events if isinstance(e, KEPT)]
+    events = list(tracker.events)
     state: Raw = {"schema": SCHEMA, "model": model}
     for turns in range(TURNS, -1, -1):
         state["events"] = _packed(events, turns)
@@ -107,7 +107,7 @@ def pack(tracker: DialogueStateTracker, model: str) -> Raw:
 
 def size(state: Mapping[str, Any]) -> int:
     """Bytes of the state as compact UTF-8 JSON."""
-    return len(json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    return len(ujson.dumps(state, ensure_ascii=False, escape_forward_slashes=False).encode("utf-8", "replace"))
 
 
 def _packed(events: list[Event], turns: int) -> list[Raw]:
@@ -171,15 +171,15 @@ def _written(event: Event) -> Raw | None:
         return {"event": "action", "name": event.action_name}
     if isinstance(event, SlotSet):
         return None if event.key.startswith(TRANSIENT) else {"event": "slot", "name": event.key, "value": event.value}
+    if isinstance(event, BotUttered):
+        said = {k: v for k, v in (event.data.get("custom") or {}).items() if k in ("key", "faq")}
+        return {"event": "bot", "said": said} if said else None  # an effect is no part of the state
     if isinstance(event, ActiveLoop):
         return {"event": "active_loop", "name": event.name}
     if isinstance(event, ActionExecutionRejected):
         return {"event": "action_execution_rejected", "name": event.action_name}
     if isinstance(event, LoopInterrupted):
         return {"event": "loop_interrupted", "is_interrupted": event.is_interrupted}
-    if isinstance(event, BotUttered):
-        said = {k: v for k, v in (event.data.get("custom") or {}).items() if k in ("key", "faq")}
-        return {"event": "bot", "said": said} if said else None  # an effect is no part of the state
     return None
 
 

@@ -20,8 +20,7 @@ from cases.model import Case, Flag
 from cases.states import REFUSALS, Act, State
 from cases.tables import case_task, complaint_case, person
 from core import once
-from core.model import Attachment, ConversationId, MessageKind
-from core.outbox import Line
+from core.model import Attachment, ConversationId, Line, MessageKind
 from core.store import Store
 from core.tables import alarm, effect, message
 from core.tables import file as files

@@ -24,11 +24,11 @@ from core.model import (
     ConversationId,
     DeliveryState,
     Inbound,
+    Line,
     MessageKind,
     Rendered,
     Seq,
 )
-from core.outbox import Line
 from core.store import Store
 from core.tables import alarm, conversation, effect, left_message
 from core.tables import inbox as inbox_table

@@ -17,7 +17,7 @@ from cases.model import TaskState
 from cases.states import State
 from cases.tables import id_link
 from core import once
-from core.outbox import Line
+from core.model import Line
 from core.store import Store
 from core.tables import message, secret
 from core.vault import Vault

@@ -13,8 +13,7 @@ from core import retry, turns
 from core.errors import SettingsError
 from core.inbox import Accepted
 from core.live import Ready
-from core.model import Author, ChannelId, ConversationId
-from core.outbox import Line
+from core.model import Author, ChannelId, ConversationId, Line
 from core.settings import load
 from core.store import PG_LANES, Store
 from core.tables import alarm

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import socket
 import sys
@@ -24,9 +25,9 @@ environment.prepare()
 
 import aiohttp  # noqa: E402
 import rasa.shared.core.events as events  # noqa: E402
-from rasa.core.run import configure_app  # noqa: E402
 from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
+from bot.assistant import tuning  # noqa: E402
 from bot.assistant.brain import Brain  # noqa: E402
 from bot.assistant.calling import ActionListener  # noqa: E402
 from bot.assistant.contract import Hit, Turn, read_payload  # noqa: E402
@@ -230,7 +231,7 @@ async def packing(model: Path, url: str, token: str) -> dict[str, Any]:
 async def waiting(model: Path, url: str, token: str) -> dict[str, Any]:
     """What the channel answers while the model is being loaded, and once it is."""
     channel = DoorInput(token)
-    app = configure_app([channel], enable_api=False, route="/")
+    app = channel.app()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = await app.create_server(sock=listening, return_asyncio_server=True)
@@ -244,6 +245,68 @@ async def waiting(model: Path, url: str, token: str) -> dict[str, Any]:
                     found[name] = [ready.status, await ready.json(), turn.status, (await turn.json())["error"]]
                 channel.brain = Brain(model, None)
         server.close()
+    return found
+
+
+async def slots(model: Path, url: str, token: str) -> dict[str, Any]:
+    """Of the domain's slots: how many one conversation sets, its copy has and forgets, and how many of another
+    conversation or of the domain are set with them, or by a write in place."""
+    tuning.apply()
+    store = Brain(model, None).store
+    one, other = store.init_tracker("one"), store.init_tracker("other")
+    for name in one.slots:
+        one.update(events.SlotSet(name, ["a"]))
+    copied = one.copy()
+    one.update(events.AllSlotsReset())
+    written = 0
+    for slot in (*one.slots.values(), *store.domain.slots):
+        for write in (lambda slot=slot: setattr(slot, "value", ["b"]), slot.reset):
+            try:
+                write()
+            except (AttributeError, TypeError):
+                continue
+            written += 1
+    untouched = [other, store.init_tracker("after")]
+    return {
+        "slots": len(other.slots),
+        "copied": sum(slot.value == ["a"] for slot in copied.slots.values()),
+        "reset": sum(slot.value == slot.initial_value for slot in one.slots.values()),
+        "elsewhere": sum(slot.value != slot.initial_value for tracker in untouched for slot in tracker.slots.values()),
+        "in_place": written,
+    }
+
+
+async def copies(model: Path, url: str, token: str) -> dict[str, Any]:
+    """After each of some events, of which one asks for an action that is then about to be run: is a copy of the tracker
+    what its events, replayed, make of it?"""
+    tuning.apply()
+    tracker = Brain(model, None).store.init_tracker("one")
+    found: dict[str, Any] = {"compared": 0, "differ": []}
+    for event in (
+        events.ActionExecuted("action_session_start"),
+        events.SessionStarted(),
+        events.ActionExecuted(LISTEN),
+        events.UserUttered("wait", {"name": "greet"}),
+        events.SlotSet("requested_slot", "message_text"),
+        events.ActiveLoop("leave_message"),
+        events.ActionExecuted("leave_message"),
+        events.LoopInterrupted(True),
+        events.ActionExecutionRejected("leave_message"),
+        events.BotUttered(None, {"custom": {"key": "greeting"}}),
+        events.FollowupAction("action_set_language"),
+        events.SlotSet("requested_slot", None),
+        events.ActiveLoop(None),
+        events.ActionExecuted("action_set_language"),
+    ):
+        tracker.update(event)
+        if isinstance(event, events.FollowupAction):
+            tracker.clear_followup_action()  # as the processor does before it runs the action
+        ours, replayed = (
+            {**vars(one), "slots": one.current_slot_values()}
+            for one in (tracker.copy(), tracker.travel_back_in_time(math.inf))
+        )
+        found["compared"] += 1
+        found["differ"] += [name for name in replayed if ours[name] != replayed[name]]
     return found
 
 
@@ -291,5 +354,13 @@ async def rules(model: Path, url: str, token: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, model, url, token = sys.argv[1:5]
-    run = {"failures": failures, "clock": clock, "packing": packing, "waiting": waiting, "rules": rules}[what]
+    run = {
+        "failures": failures,
+        "clock": clock,
+        "packing": packing,
+        "waiting": waiting,
+        "rules": rules,
+        "slots": slots,
+        "copies": copies,
+    }[what]
     print(json.dumps(asyncio.run(run(Path(model), url, token)), ensure_ascii=False))

@@ -64,6 +64,20 @@ def test_until_the_model_is_loaded_nothing_is_answered_with_503(model: Path, lis
     assert found["after"] == [200, {"model": model.name.removesuffix(".tar.gz")}, 422, "turn"]
 
 
+def test_garbage_is_collected_once_it_is_ready_but_for_what_was_loaded(model: Path) -> None:
+    code = (
+        "import gc, os, signal, sys\n"
+        "from bot.assistant import serve\n"
+        "def ready(line, **rest):\n"
+        "    print(gc.isenabled(), gc.get_freeze_count() > 100_000)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "serve.print = ready\n"
+        f"sys.exit(serve.main(['--model', {str(model)!r}, '--port', '0']))"
+    )
+    done = python("-c", code, **SETTINGS)
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
+
+
 def test_it_listens_on_loopback_only(brain: Child) -> None:
     port = f"{brain.ready['port']:04X}"
     listening = [
