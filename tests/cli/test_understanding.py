@@ -10,7 +10,7 @@ from core.errors import ContentError
 from core.model import Language
 from door.cli.examples import Example, Utterance, held_out, lint, load
 from door.cli.exits import Exit
-from door.cli.verdicts import Verdict, confusion, figures, page, right
+from door.cli.verdicts import SAFETY, Verdict, confusion, figures, page, right
 from tests.cli.conftest import Site
 
 FILE = """version: "3.1"
@@ -97,6 +97,12 @@ def test_either_of_two_right_labels_counts_and_of_the_faq_the_topic() -> None:
     assert right(*pair("faq:cash", "faq:cash"))
     assert not right(*pair("faq:cash", "faq:loan:F12"))
     assert not right(*pair("out_of_scope", "faq:loan"))
+
+
+@pytest.mark.parametrize("label", ["chitchat", "faq:cash:F12", "faq:none", "complaint_intake"])
+def test_everyday_talk_may_be_taken_for_anything_but_an_alarm(label: str) -> None:
+    assert right(*pair("calm", label))
+    assert not any(right(*pair("calm", alarm)) for alarm in SAFETY)
 
 
 def test_figures_are_shares_of_what_was_meant_and_of_what_was_understood() -> None:

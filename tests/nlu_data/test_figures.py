@@ -69,6 +69,11 @@ def test_the_gate_asks_for_figures_that_are_measured() -> None:
     assert all(one.figure in verdicts.COLUMNS for one in asked)
 
 
+def test_the_gate_of_everyday_talk_asks_both_languages() -> None:
+    asked = limits.read(GATE.with_name("everyday.toml"))
+    assert {(one.group, one.figure) for one in asked} == {("zh", "right"), ("en", "right")}
+
+
 BROKEN: list[tuple[str, dict[str, float], str]] = [
     ("right = { least = 0.9 }", {"right": 0.9}, ""),
     ("right = { least = 0.9 }", {"right": 0.8}, "zh right is 80.0%, at least 90.0% is needed"),
