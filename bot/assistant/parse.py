@@ -1,7 +1,8 @@
 """Says what messages mean, without a conversation: `python bot/assistant/parse.py MODEL`.
 
 Stdin has one JSON object per line, a turn as the house sends it; stdout answers each with one: intent, label,
-confidence, runner_up and why. The house's command line runs it (door/cli/understanding.py).
+confidence, runner_up and why; an empty line with an empty one, which tells what the way there and back takes. The
+house's command line runs it (door/cli/understanding.py).
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ async def main(model: Path) -> None:
     processor = Brain(model, None).processor
     tracker = DialogueStateTracker.from_events("parse", [], processor.domain.slots)  # it stays empty
     for line in sys.stdin:
+        if line == "\n":
+            print(flush=True)
+            continue
         turn = read_turn(json.loads(line))
         message = Incoming(turn, text=turn.text, output_channel=Replies(), sender="parse")
         parsed: dict[str, Any] = await processor.parse_message(message, tracker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -168,3 +169,21 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_the_parser_answers_a_message_with_its_meaning_and_an_empty_line_with_an_empty_one(model: Path) -> None:
+    asked = "".join(json.dumps(turn(text)) + "\n" + "\n" for text in ("我要转人工", "谢谢你"))
+    done = subprocess.run(
+        [str(PYTHON), str(ROOT / "bot" / "assistant" / "parse.py"), str(model)],
+        cwd=ROOT,
+        env=environment(),
+        input=asked,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    person, empty, thanks, nothing = done.stdout.splitlines()
+    assert [json.loads(one)["label"] for one in (person, thanks)] == ["handoff", "thanks"]
+    assert (empty, nothing) == ("", "")

@@ -318,16 +318,18 @@ class Parser:
         self._into = process.stdin
         self._lines = [encode(turn) + b"\n" for turn in asked]
 
-    async def parse_all(self) -> list[float]:
-        """Every message of SCRIPT, one after the other; the seconds of each."""
-        took: list[float] = []
-        for line in self._lines:
-            began = time.perf_counter()
-            self._into.write(line)
-            await self._into.drain()
-            orjson.loads(await _out(self._process).readline())
-            took.append(time.perf_counter() - began)
-        return took
+    async def parse(self, number: int) -> dict[str, Any]:
+        """What message `number` of SCRIPT means."""
+        return orjson.loads(await self._ask(self._lines[number]))
+
+    async def nothing(self) -> None:
+        """A line that asks for nothing: what the pipe itself takes."""
+        await self._ask(b"\n")
+
+    async def _ask(self, line: bytes) -> bytes:
+        self._into.write(line)
+        await self._into.drain()
+        return await _out(self._process).readline()
 
 
 @asynccontextmanager
@@ -343,7 +345,8 @@ async def parser(asked: Sequence[TurnRequest]) -> AsyncGenerator[Parser]:
     )
     try:
         made = Parser(process, asked)
-        await made.parse_all()
+        for number in range(len(asked)):
+            await made.parse(number)
         yield made
     finally:
         await _end(process)
