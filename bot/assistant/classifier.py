@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ READERS = 3  # networks that read the letters and what is known beside them, eac
 READER_HIDDEN, READER_DECAY, READER_EPOCHS, READER_BATCH, READER_RATE = 32, 0.001, 4, 512, 0.002
 READER_LETTERS, READER_DENSE = 8.0, 1.0  # times as much as the linear model takes
 PARTS = 3  # of the examples, each scored by a linear model of the others
+AT_ONCE = 2  # fits, in threads: both liblinear and NumPy let others run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,34 +78,49 @@ class Classifier:
         dense = [self._told(spoken, [one[case] for one in known]) for case in cases]
         wanted = np.array(intents)
 
-        scores = [np.zeros((len(texts), len(self.labels)), np.float32) for _ in cases]
-        folds = StratifiedKFold(PARTS, shuffle=True, random_state=0).split(read, wanted)
-        for learned, left in folds:
-            model = _linear(sparse[learned], [one[learned] for one in dense], wanted[learned])
-            for case in cases:
-                scores[case][left] = _scored(model, sparse[left], dense[case][left])
-        self._sparse, self._dense, self._bias = _linear(sparse, dense, wanted)
-        self._readers = _readers(sparse[:, : len(self._letters.rarity)], dense, wanted)
-        entered = np.vstack([self._entered(scores[case], dense[case]) for case in cases])
-        layers = [_network(entered, wanted, (HIDDEN, DECAY, EPOCHS), random_state=n) for n in range(NETWORKS)]
+        folds = list(StratifiedKFold(PARTS, shuffle=True, random_state=0).split(read, wanted))
+        of_letters = sparse[:, : len(self._letters.rarity)]
+
+        def linears() -> list[tuple[Any, Any, Any]]:
+            # One after the other: liblinear has one row of random numbers for the whole process.
+            of_parts = [_linear(sparse[part], [one[part] for one in dense], wanted[part]) for part, _ in folds]
+            return [_linear(sparse, dense, wanted), *of_parts]
+
+        def network(seed: int) -> list[Any]:
+            return _network(entered, wanted, (HIDDEN, DECAY, EPOCHS), random_state=seed)
+
+        with warnings.catch_warnings(), ThreadPoolExecutor(AT_ONCE) as at_once:
+            warnings.simplefilter("ignore")  # networks are stopped early on purpose
+            fitted, self._readers = at_once.submit(linears), _readers(of_letters, dense, wanted)
+            (self._sparse, self._dense, self._bias), *others = fitted.result()
+            scores = [np.zeros((len(texts), len(self.labels)), np.float32) for _ in cases]
+            for model, (_, left) in zip(others, folds, strict=True):
+                for case in cases:
+                    scores[case][left] = _scored(model, sparse[left], dense[case][left])
+            entered = np.vstack([self._entered(scores[case], dense[case]) for case in cases])
+            layers = list(at_once.map(network, range(NETWORKS)))
         first, bias, second, end = (np.array(one, np.float32) for one in zip(*layers, strict=True))
         self._networks = [first, bias[:, None], second, end.mean(axis=0)]
 
-    def chances(self, text: str, known: Known) -> Any:
-        """The probability of each label, shape (labels,). A vector of another size than the training's is not read."""
-        read = even(text)
-        spoken = self.meanings.found(read)
-        at, values = self._at(read, spoken)
-        dense = self._told([spoken], [known])
-        scores = self._bias + values @ self._sparse[at] + dense[0] @ self._dense
-        first, bias, second, end = self._networks
-        hidden = np.maximum(self._entered(scores[None], dense) @ first + bias, 0)
-        logits = (hidden @ second).mean(axis=0)[0] + end
+    def chances(self, texts: Sequence[str], known: Sequence[Known]) -> Any:
+        """The probability of each label for each text, shape (texts, labels); `known` has what is known of each.
+
+        A vector of another size than the training's is not read.
+        """
+        read = [even(text) for text in texts]
+        spoken = [self.meanings.found(one) for one in read]
+        dense = self._told(spoken, known)
         of_sparse, of_dense, bias, second, end = self._readers
-        known_letters = at < len(of_sparse)
-        of_letters = values[known_letters] @ of_sparse[at[known_letters]].astype(np.float32)
-        read_in = READER_LETTERS * of_letters + READER_DENSE * (dense[0] @ of_dense)
+        scores, read_in = self._bias + dense @ self._dense, READER_DENSE * (dense @ of_dense)
+        for row, (text, meant) in enumerate(zip(read, spoken, strict=True)):
+            at, values = self._at(text, meant)
+            scores[row] += values @ self._sparse[at]
+            letters_of = at < len(of_sparse)
+            read_in[row] += READER_LETTERS * (values[letters_of] @ of_sparse[at[letters_of]].astype(np.float32))
         readers = np.maximum(read_in + bias, 0) @ second + end
+        first, bias, second, end = self._networks
+        hidden = np.maximum(self._entered(scores, dense) @ first + bias, 0)
+        logits = (hidden @ second).mean(axis=0) + end
         # The mean of the logarithms: what all find likely is likely.
         return _softmax((SHARPNESS * scores + logits) / 4 + readers / 2)
 
@@ -188,12 +205,12 @@ def _linear(sparse: Any, dense: Sequence[Any], wanted: Any) -> tuple[Any, Any, A
     return weights[: sparse.shape[1]], weights[sparse.shape[1] :], fitted.intercept_.astype(np.float32)
 
 
-def _readers(sparse: Any, dense: Sequence[Any], wanted: Any) -> list[Any]:
-    """Weights of the readers; those of the letters halved in precision, for they are many."""
+def _readers(letters: Any, dense: Sequence[Any], wanted: Any) -> list[Any]:
+    """Weights of the readers; those of the letters, the linear model's, halved in precision, for they are many."""
     from scipy.sparse import csr_matrix, hstack, vstack
 
-    width = sparse.shape[1]
-    taken = [hstack([READER_LETTERS * sparse, csr_matrix(READER_DENSE * one)]) for one in dense]
+    width = letters.shape[1]
+    taken = [hstack([READER_LETTERS * letters, csr_matrix(READER_DENSE * one)]) for one in dense]
     matrix = vstack(taken).tocsr().astype(np.float32)
     rest = {"batch_size": READER_BATCH, "learning_rate_init": READER_RATE}
     size = (READER_HIDDEN, READER_DECAY, READER_EPOCHS)
@@ -216,9 +233,7 @@ def _network(entered: Any, wanted: Any, size: tuple[int, float, int], **rest: An
 
     hidden, decay, epochs = size
     network: Any = MLPClassifier((hidden,), alpha=decay, max_iter=epochs, n_iter_no_change=epochs, **rest)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is stopped early on purpose
-        network.fit(entered, np.tile(wanted, entered.shape[0] // len(wanted)))
+    network.fit(entered, np.tile(wanted, entered.shape[0] // len(wanted)))
     return [network.coefs_[0], network.intercepts_[0], network.coefs_[1], network.intercepts_[1]]
 
 
@@ -228,5 +243,5 @@ def _scored(model: tuple[Any, Any, Any], sparse: Any, dense: Any) -> Any:
 
 
 def _softmax(scores: Any) -> Any:
-    spread = np.exp(scores - scores.max())
-    return spread / spread.sum()
+    spread = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return spread / spread.sum(axis=-1, keepdims=True)

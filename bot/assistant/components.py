@@ -135,7 +135,7 @@ class Understanding(GraphComponent, IntentClassifier):
         A `vector` of another size than those of the training is not looked at; `decision` None: nothing was searched.
         """
         found = [(hit.topic, hit.score) for hit in hits]
-        chances = self._classifier.chances(text, Known(vector=vector, decision=decision, found=found))
+        chances = self._classifier.chances([text], [Known(vector=vector, decision=decision, found=found)])[0]
         best, scores = np.argsort(-chances, kind="stable").tolist(), chances.tolist()
         return [Label(name=self._classifier.labels[i], score=round(scores[i], 4)) for i in best]
 
