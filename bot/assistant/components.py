@@ -29,7 +29,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from bot.assistant.classifier import Classifier, Known
 from bot.assistant.contract import Hit
 from bot.assistant.reading import Meanings
-from bot.assistant.understanding import Decision, Heard, Label, decide
+from bot.assistant.understanding import IN_A_CLAUSE, LABELS, Decision, Heard, Label, decide
 
 KNOWN = "TRAINING_KNOWN"  # names, in the environment, the file with what the house knows of the examples
 
@@ -112,7 +112,7 @@ class Understanding(GraphComponent, IntentClassifier):
             if house.get("said_before") == text:
                 house["said_before"] = plain
             ranking = self.rank(plain, house.pop("vector", None), house.get("hits_decision"), house.get("hits", ()))
-            decision = decide(Heard(text=plain, ranking=ranking, **house)) if house else _alone(ranking)
+            decision = decide(Heard(text=plain, ranking=ranking, **house), self.likeliest) if house else _alone(ranking)
             message.set(INTENT, {"name": decision.intent, "confidence": decision.confidence}, add_to_output=True)
             message.set(
                 "intent_ranking",
@@ -138,6 +138,12 @@ class Understanding(GraphComponent, IntentClassifier):
         chances = self._classifier.chances([text], [Known(vector=vector, decision=decision, found=found)])[0]
         best, scores = np.argsort(-chances, kind="stable").tolist(), chances.tolist()
         return [Label(name=self._classifier.labels[i], score=round(scores[i], 4)) for i in best]
+
+    def likeliest(self, texts: Sequence[str]) -> dict[str, float]:
+        """By the label it counts as: how likely it is for the likeliest of `texts`, each read alone."""
+        counts = [LABELS.get(name, name) for name in self._classifier.labels]
+        chances = self._classifier.chances(texts, [Known()] * len(texts))
+        return {one: float(chances[:, [c == one for c in counts]].sum(axis=1).max()) for one in IN_A_CLAUSE}
 
 
 def known_by_house(texts: Sequence[str]) -> tuple[list[str], list[tuple[Known, Known]]]:

@@ -2,13 +2,14 @@
 
 Precedence: safety (emergency, fraud in progress), then what the consumer wants of us (no more messages, a person), then
 their own case (complaint, case, status), then the FAQ, then everything else. Inside a form what was asked for comes
-before everything but safety, a brief and clear wish, and a question that the FAQ can answer.
+before everything but safety, a brief and clear wish, and a question that the FAQ can answer. An emergency and a wish
+for a person count though they are one clause of a long story: each clause is also read alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.assistant import case_wishes, forms
@@ -31,6 +32,10 @@ FIRST: Mapping[str, float] = {
     "status_lookup": 0.50,
 }
 SAFETY = frozenset({"emergency", "fraud_in_progress"})  # these interrupt a form however long the message
+# The probability from which one clause of several counts, read alone: in a long story that clause's words are few.
+# A fraud is told by the whole story.
+IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.80}
+CLAUSES_MAX = 16  # of a message that are read, half of them its last: bounds the cost
 
 # What an intent counts as where people are told and figures are kept; the rest are labels already.
 LABELS: Mapping[str, str] = {
@@ -113,6 +118,9 @@ _TERSE = re.compile(
     r"\W*t\W*", re.IGNORECASE
 )  # what an answer to a text message of ours may be; alone it stops nothing
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
+_BETWEEN_CLAUSES = re.compile(
+    r"[，,。.!！?？;；:：…\n~～—]+(?![^⟦]*⟧)|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])"
+)
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
 _ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
 _REFERENCE = re.compile(r"⟦[^⟧]*⟧")  # stands for a number that was hidden
@@ -200,12 +208,16 @@ class Decision:
     values: dict[str, list[str]] = field(default_factory=dict)  # entity name → values
 
 
-def decide(heard: Heard) -> Decision:
-    """What the message means; `why` says which rule decided, in one sentence."""
+# For what IN_A_CLAUSE has: how likely it is for the likeliest of some texts, each read alone.
+Likeliest = Callable[[Sequence[str]], Mapping[str, float]]
+
+
+def decide(heard: Heard, likeliest: Likeliest) -> Decision:
+    """What the message means; `why` says which rule decided, in one sentence. `likeliest` is asked of clauses."""
     if _TYPED_COMMAND.fullmatch(heard.text):  # nothing that an intent or an entry was written for
         ranking = (Label(name=QUESTION, score=1.0), Label(name="", score=0.0))
         heard = replace(heard, ranking=ranking, hits=(), hits_decision="none")
-    return _inside(heard) if heard.asked else _outside(heard)
+    return _inside(heard) if heard.asked else _outside(heard, likeliest)
 
 
 def public(decided: str, hits: Sequence[tuple[str, str]] = ()) -> str:
@@ -257,7 +269,28 @@ def _likeliest(meant: Mapping[str, Label]) -> Label:
     return max(meant.values(), key=lambda label: label.score, default=Label(name=QUESTION, score=0.0))
 
 
-def _outside(heard: Heard) -> Decision:
+def clauses(text: str) -> list[str]:
+    """What stands between the marks of a text, at most CLAUSES_MAX, of a longer one the first and the last."""
+    found = [clause for clause in map(str.strip, _BETWEEN_CLAUSES.split(text)) if len(clause) > 1]
+    return found if len(found) <= CLAUSES_MAX else found[: CLAUSES_MAX // 2] + found[-CLAUSES_MAX // 2 :]
+
+
+def _in_a_clause(heard: Heard, first: Label | None, likeliest: Likeliest) -> Label | None:
+    """What one of several clauses says and comes before what the whole message says, `first`. Of danger and fraud the
+    whole message tells better which it is."""
+    order = [*FIRST]
+    whole = LABELS.get(first.name, first.name) if first else order[-1]
+    before = [one for one in IN_A_CLAUSE if whole not in SAFETY and order.index(one) < order.index(whole)]
+    if heard.in_danger and _OVER.search(heard.text):  # "the ambulance is here, we are safe"
+        before = [one for one in before if one not in SAFETY]
+    parts = clauses(heard.text)
+    if not before or len(parts) < 2:
+        return None
+    chances = likeliest(parts)
+    return next((Label(name=one, score=chances[one]) for one in before if chances[one] >= IN_A_CLAUSE[one]), None)
+
+
+def _outside(heard: Heard, likeliest: Likeliest) -> Decision:
     if _NUMBER.fullmatch(heard.text):
         return _own(heard, Label(name="menu", score=1.0), "a bare number without a list: the menu has numbers")
     if heard.other_language:
@@ -285,6 +318,9 @@ def _outside(heard: Heard) -> Decision:
     meant = _meant(heard)
     # A code reads like one that swindlers ask for.
     first = _first(meant, FIRST) if not key else _first(meant, FIRST, ALARMING) or _first(meant, FIRST.keys() - SAFETY)
+    where = "what comes before the FAQ"
+    if not key and (clause := _in_a_clause(heard, first, likeliest)):
+        first, where = clause, "one clause of it, read alone"
     if _is_legal(heard) and (first is None or first.name not in SAFETY):
         return _own(
             heard, Label(name="legal_question", score=1.0), "whether to go to court: no entry may advise on that"
@@ -292,7 +328,7 @@ def _outside(heard: Heard) -> Decision:
     if wish and (first is None or first.name not in SAFETY):
         return _own(heard, Label(name=wish, score=1.0), "a case or a draft, by its words")
     if first:
-        return _own(heard, first, f"likely enough ({first.score:.2f}) for what comes before the FAQ")
+        return _own(heard, first, f"likely enough ({first.score:.2f}) for {where}")
     top = _likeliest(meant)
     if key and LABELS.get(top.name) not in ("case_update", "status_lookup"):
         return _own(heard, Label(name="status", score=1.0), "it names a case: where that stands")
