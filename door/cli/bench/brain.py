@@ -182,10 +182,11 @@ class Run:
                     self.talks[name].add(await one.talk())
             for name, one in served.items():
                 self.crowds[name].add(await _crowd(one))
-            for number, (text, _) in enumerate(SCRIPT):
+            for text, _ in SCRIPT:
                 self._parsed["stock"].append(await _seconds(self._theirs.parse(text)))
                 self._nothing["stock"].append(await _seconds(self._theirs.nothing()))
-                self._parsed["brain"].append(await _seconds(self._reading.parse(number)))
+            for which in range(len(SCRIPT)):
+                self._parsed["brain"].append(await _seconds(self._reading.parse(which)))
                 self._nothing["brain"].append(await _seconds(self._reading.nothing()))
             tell(f"round {number} of {rounds}")
 
