@@ -34,7 +34,7 @@ FIRST: Mapping[str, float] = {
 SAFETY = frozenset({"emergency", "fraud_in_progress"})  # these interrupt a form however long the message
 # The probability from which one clause of several counts, read alone: in a long story that clause's words are few.
 # A fraud is told by the whole story.
-IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.80}
+IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.85}
 CLAUSES_MAX = 16  # of a message that are read, half of them its last: bounds the cost
 
 # What an intent counts as where people are told and figures are kept; the rest are labels already.
