@@ -118,12 +118,10 @@ _TERSE = re.compile(
     r"\W*t\W*", re.IGNORECASE
 )  # what an answer to a text message of ours may be; alone it stops nothing
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
-_BETWEEN_CLAUSES = re.compile(
-    r"[，,。.!！?？;；:：…\n~～—]+(?![^⟦]*⟧)|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])"
-)
+_BETWEEN_CLAUSES = re.compile(r"[，,。.!！?？;；:：…\n~～—]+|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])")
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
 _ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
-_REFERENCE = re.compile(r"⟦[^⟧]*⟧")  # stands for a number that was hidden
+_REFERENCE = re.compile(r"⟦([^⟦⟧:]*)(?::[^⟦⟧]*)?⟧")  # stands for a number that was hidden; what it is comes first
 _LETTER = re.compile(r"[^\W\d_]")
 _TONGUES = re.compile(
     r"(?P<hant>繁体|正体|traditional)(?:中文|字| chinese)?|(?P<hans>简体|simplified)(?:中文|字| chinese)?|"
@@ -270,8 +268,10 @@ def _likeliest(meant: Mapping[str, Label]) -> Label:
 
 
 def clauses(text: str) -> list[str]:
-    """What stands between the marks of a text, at most CLAUSES_MAX, of a longer one the first and the last."""
-    found = [clause for clause in map(str.strip, _BETWEEN_CLAUSES.split(text)) if len(clause) > 1]
+    """What stands between the marks of a text, at most CLAUSES_MAX, of a longer one the first and the last. Of a number
+    that was hidden only what it is."""
+    shown = _REFERENCE.sub(r"⟦\1⟧", text)
+    found = [clause for clause in map(str.strip, _BETWEEN_CLAUSES.split(shown)) if len(clause) > 1]
     return found if len(found) <= CLAUSES_MAX else found[: CLAUSES_MAX // 2] + found[-CLAUSES_MAX // 2 :]
 
 
