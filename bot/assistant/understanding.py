@@ -34,7 +34,7 @@ FIRST: Mapping[str, float] = {
 SAFETY = frozenset({"emergency", "fraud_in_progress"})  # these interrupt a form however long the message
 # The probability from which one clause of several counts, read alone: in a long story that clause's words are few.
 # A fraud is told by the whole story.
-IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.85}
+IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.90}
 CLAUSES_MAX = 16  # of a message that are read, half of them its last: bounds the cost
 
 # What an intent counts as where people are told and figures are kept; the rest are labels already.
@@ -118,7 +118,9 @@ _TERSE = re.compile(
     r"\W*t\W*", re.IGNORECASE
 )  # what an answer to a text message of ours may be; alone it stops nothing
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
-_BETWEEN_CLAUSES = re.compile(r"[，,。.!！?？;；:：…\n~～—]+|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])")
+_BETWEEN_CLAUSES = re.compile(
+    r"(?:[，,。!！?？;；:：…\n~～—]|\.(?!\d))+|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])"
+)
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
 _ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
 _REFERENCE = re.compile(r"⟦([^⟦⟧:]*)(?::[^⟦⟧]*)?⟧")  # stands for a number that was hidden; what it is comes first

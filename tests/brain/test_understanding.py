@@ -168,6 +168,7 @@ def test_no_clause_is_read_alone_where_it_could_change_nothing(message: Heard) -
         ("my card is gone, get me somebody", ["my card is gone", "get me somebody"]),
         ("我的卡⟦card:1⟧被锁了：打⟦query-code:2⟧", ["我的卡⟦card⟧被锁了", "打⟦query-code⟧"]),
         ("⟦card, 我", ["⟦card"]),
+        ("扣了59.4元.退给我...", ["扣了59.4元", "退给我"]),
         ("." * 2000 + "⟧", []),
         ("a well-known bank - call me", ["a well-known bank", "call me"]),
         ("。".join(f"第{n}句" for n in range(40)), [f"第{n}句" for n in (*range(8), *range(32, 40))]),

@@ -84,7 +84,7 @@ async def test_what_another_process_wrote_before_it_is_read_and_shown_first(runn
         await whisper(running, one.conversation, "theirs", 2)
         await one.write("mine", "c-1")
         for page in (one, two):
-            await page.next("msg", cid="c-1")
+            await page.own("c-1")
             await page.hear("bot")
             assert [seq for seq, _, _ in page.messages()] == list(range(2, 7))
             assert texts(page)[:3] == ["theirs", "theirs", "mine"]
@@ -106,7 +106,7 @@ async def test_of_two_commits_that_are_told_the_wrong_way_round_each_line_is_sho
         for lines in (first, second, first):
             running.house.live.news(one.conversation, lines)
         await one.write("third", "c-1")
-        await one.next("msg", cid="c-1")
+        await one.own("c-1")
         assert texts(one) == ["first", "second", "third"]
 
 
