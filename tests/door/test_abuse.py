@@ -16,7 +16,7 @@ from core.tables import unsupported
 from door import socket as door_socket
 from door.rates import MINUTE, Rates
 from tests.door.conftest import Open, Running
-from tests.door.test_socket import Tab
+from tests.door.tab import Tab
 
 STICKER = {"id": "k1", "sender": "wx-openid-7788", "sticker": "x", "13812345678": "y"}
 

@@ -20,8 +20,8 @@ from door.listening import Listening, bind
 from door.rates import MINUTE, Addresses
 from tests.channels import aliyun_sms_cases, kannel_cases, tencent_sms_cases
 from tests.door.conftest import Open, Running
+from tests.door.tab import Tab, rows, tab
 from tests.door.test_abuse import Ticks
-from tests.door.test_socket import Tab, rows, tab
 from tests.waiting import PATIENCE, until
 
 NAT = "203.0.113.7"

@@ -27,7 +27,7 @@ from door.rates import Rates
 from tests.brain_server import say
 from tests.cases.given import new
 from tests.door.conftest import Open, Running
-from tests.door.test_socket import Tab
+from tests.door.tab import Tab
 from tests.waiting import until
 
 CARD = "11010519491231002X"

@@ -15,7 +15,7 @@ from core.tables import feedback
 from door.socket import questions
 from tests.brain_server import say
 from tests.door.conftest import Open, Running
-from tests.door.test_socket import Tab, tab
+from tests.door.tab import Tab, tab
 
 
 @asynccontextmanager

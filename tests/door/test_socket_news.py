@@ -11,7 +11,7 @@ from core import once, outbox
 from core.model import Author, ConversationId, Line, Rendered
 from door import socket as door_socket
 from tests.door.conftest import Running
-from tests.door.test_socket import Tab, tab, whisper
+from tests.door.tab import Tab, tab, whisper
 
 
 @pytest.fixture
