@@ -25,9 +25,8 @@ from cases.model import BadCase, Case, Person, read
 from cases.states import ENDED
 from cases.tables import case_attachment, case_event, case_secret, complaint_case, person, person_mark
 from cases.texts import Masker, Names, bare, veiled
-from core import audit, files, masking
+from core import audit, files, masking, turns
 from core.errors import NotFound, QiantaiError
-from core.tables import conversation
 from core.vault import KEY_BYTES, Seal, Vault
 
 OPEN = frozenset({"country", "province", "city", "gender", "language", "id_type"})  # of a person, what needs no mask
@@ -219,7 +218,7 @@ def erase(conn: Connection, id: str, *, basis: str, actor: str, now: datetime) -
     files.erase(conn, _own(conn, id), _talks(conn, id))
     conn.execute(delete(person_mark).where(person_mark.c.person_id == id))
     where = select(complaint_case.c.conversation_id).where(_of(id), complaint_case.c.conversation_id.is_not(None))
-    conn.execute(update(conversation).where(conversation.c.id.in_(where)).values(state=None))
+    turns.forget(conn, where)
     conn.execute(update(person).where(person.c.id == id).values(key=None, sealed=None, erased_at=now))
     theirs = select(complaint_case.c.case_no).where(_of(id)).order_by(complaint_case.c.id)
     for case_no in conn.execute(theirs).scalars().all():

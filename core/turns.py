@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from core.errors import LeaseLost
 from core.model import (
@@ -415,6 +415,16 @@ def hold(conn: Connection, held: Waiting, now: datetime) -> bool:
         return False
     conn.execute(update(conversation).where(conversation.c.id == held.conversation).values(hold_at=now))
     return True
+
+
+def forget(conn: Connection, conversations: Select[tuple[str]]) -> None:
+    """Drops what the brain remembers of the dialogues that `conversations` selects. A turn that is at work there still
+    knows it, so it loses its lease: its message is taken again, with an empty state."""
+    conn.execute(
+        update(conversation)
+        .where(conversation.c.id.in_(conversations))
+        .values(state=None, fence=conversation.c.fence + 1, lease_until=FREE)
+    )
 
 
 def free_leases(conn: Connection) -> None:

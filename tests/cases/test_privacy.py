@@ -20,7 +20,8 @@ from cases.model import BadCase, Case, Compensation, NewTask, Person, PriorCompl
 from cases.privacy import Erased, Kept
 from cases.states import Act
 from cases.tables import case_secret, person, person_mark
-from core.errors import NotFound
+from core import turns
+from core.errors import LeaseLost, NotFound
 from core.inbox import Inbox
 from core.model import ChannelId, Inbound
 from core.store import Store
@@ -250,6 +251,24 @@ async def test_what_a_dialogue_remembers_of_somebody_goes_with_them(store: Store
     await store.write(lambda conn: privacy.erase(conn, gone, basis="本人要求", actor="li", now=LATER))
     left = select(conversation.c.id).where(here, conversation.c.state.is_not(None))
     assert await store.read(lambda conn: conn.execute(left).scalars().all()) == [strange]
+
+
+async def test_a_turn_that_still_remembers_somebody_who_was_erased_comes_to_nothing_and_is_taken_again(
+    store: Store, vault: Vault
+) -> None:
+    new = Inbound(sender="in flight", external_id="1", text="你好")
+    asked = await Inbox(store, vault).accept(channel=ChannelId("web"), kind="web", inbound=new, now=NOON)
+    case = (await opened(store, vault, conversation_id=asked.conversation)).case
+    await done(store, vault, case, Act.WITHDRAW)
+    held = await store.write(lambda conn: turns.lease(conn, asked.conversation, LATER, 10))
+    assert held is not None
+    await store.write(lambda conn: privacy.erase(conn, case.person_id, basis="本人要求", actor="li", now=LATER))
+    plain = {"spoken": "zh", "script": "", "outcome": "answered", "parked": False, "until": turns.FREE, "now": LATER}
+    with pytest.raises(LeaseLost):
+        await store.write(lambda conn: turns.finish(conn, held, held.turns[0], state=b"of theirs", **plain))
+    again = await store.write(lambda conn: turns.lease(conn, asked.conversation, LATER, 10))
+    assert again is not None
+    assert (again.state, again.turns) == (None, held.turns)
 
 
 async def test_an_export_has_all_of_a_person_and_its_hash_is_in_the_audit(store: Store, vault: Vault) -> None:
