@@ -54,7 +54,8 @@ class TurnRequest:
     vector: NDArray[np.float32] | None = None  # of the message, from the encoder; shape (size,)
     hits_decision: Literal["answer", "ask", "none"] = "none"
     hits: Sequence[Any] = ()  # faq.search.Hit or plain mappings of the same fields, best first
-    context: Mapping[str, Any] = field(default_factory=dict[str, Any])  # pending, cases, draft, last_speaker, since (s)
+    # pending, cases, draft, last_speaker, reflex (which one answered the message before), since (s)
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     state: bytes | None = None  # JSON text as the brain gave it after the turn before; None: a new contact
 
 

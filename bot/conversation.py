@@ -51,6 +51,7 @@ from faq.search import Found
 
 log = structlog.get_logger()
 
+REFLEX = "reflex:"  # begins the outcome of a message that a reflex answered
 HOLD_AFTER_SWEEP = 0.5  # seconds: the sweeper looks this often, so a sentence due at 5 s is written from 4.5 s on
 
 
@@ -304,7 +305,7 @@ class Conversations:
             effects=reflex.effects + (reply.effects if reply else ()),
             state=pack(reply.state) if reply else held.state,
             spoken=spoken,
-            outcome=f"reflex:{reflex.name}",
+            outcome=f"{REFLEX}{reflex.name}",
         )
 
     async def _ask(
@@ -355,6 +356,8 @@ class Conversations:
                     "cases": held.cases,
                     "draft": draft,
                     "last_speaker": "bot",
+                    # The brain's state does not know what was said without it.
+                    "reflex": held.outcome.removeprefix(REFLEX) if held.outcome.startswith(REFLEX) else "",
                     "since": self._since(held),
                 },
                 state=unpack(held.state),

@@ -38,5 +38,6 @@ def after(held: Lease, plan: Plan, visit: int, now: datetime) -> Lease:
         language=tongues.switched(plan.effects) or held.language,
         visit=visit,
         last_at=now,
+        outcome=plan.outcome,
         offered=(),
     )

@@ -290,6 +290,7 @@ class Lease:
     state: bytes | None  # the brain's, packed
     visit: int | None
     last_at: datetime | None  # when the conversation last saw a turn
+    outcome: str  # of the message before the first of them: a decision's label, reflex:<name>, or why it was parked
     turns: tuple[Turn, ...]  # open messages by seq
     offered: tuple[Button, ...] = ()  # what the first of them may choose from
     cases: tuple[OwnCase, ...] = ()  # newest first

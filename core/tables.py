@@ -100,6 +100,7 @@ conversation = Table(
     Column("state", LargeBinary),  # the brain's, packed
     Column("visit_id", BigInteger),
     Column("last_at", Instant),
+    Column("outcome", Text, nullable=False, server_default=""),  # of the message that was closed last, as there
     Column("hold_at", Instant),  # a holding sentence went out and no answer has followed yet
     Column("created_at", Instant, nullable=False),
     # The sweeper looks for leases that ran out.

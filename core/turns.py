@@ -113,6 +113,7 @@ _FACTS = (
     conversation.c.state,
     conversation.c.visit_id,
     conversation.c.last_at,
+    conversation.c.outcome,
 )
 _LEASE = Statement(
     update(conversation)
@@ -179,6 +180,7 @@ def _lease(conversation_id: ConversationId, held: Any, rows: Sequence[Any], offe
         state=held.state,
         visit=held.visit_id,
         last_at=held.last_at,
+        outcome=held.outcome,
         offered=offered,
         turns=tuple(
             Turn(
@@ -254,6 +256,7 @@ _AFTER_TURN = Statement(
         script=bindparam("script"),
         visit_id=bindparam("visit"),
         last_at=bindparam("now", type_=_instant),
+        outcome=bindparam("outcome"),
         hold_at=bindparam("hold", type_=_instant),
         lease_until=bindparam("until", type_=_instant),
     )
@@ -292,6 +295,7 @@ def finish(
         script=script,
         visit=visit_id,
         now=now,
+        outcome=outcome,
         # A parked message is an outage still: one holding sentence per outage and conversation.
         hold=now if parked else None,
         until=until,
@@ -301,10 +305,10 @@ def finish(
     return visit_id
 
 
-_STILL_BOTS = (
-    select(conversation.c.id)
+_IF_STILL_BOTS = Statement(
+    update(conversation)
     .where(conversation.c.id == bindparam("c"), conversation.c.owner == "bot", conversation.c.epoch == bindparam("e"))
-    .with_for_update(key_share=True)  # rows that refer to it may be inserted meanwhile
+    .values(outcome=bindparam("outcome"))
 )
 
 
@@ -319,7 +323,7 @@ def finish_out_of_turn(
     if _DONE.run(conn, i=turn.inbox_id, to=to, now=now, outcome=outcome) != 1:
         raise LeaseLost(f"message {turn.inbox_id} is closed")
     # In the same order as `finish`, so that the two never wait for each other.
-    if conn.execute(_STILL_BOTS, {"c": seen.conversation, "e": seen.epoch}).one_or_none() is None:
+    if _IF_STILL_BOTS.run(conn, c=seen.conversation, e=seen.epoch, outcome=outcome) != 1:
         raise LeaseLost(f"conversation {seen.conversation} was taken over")
 
 
@@ -423,7 +427,7 @@ def forget(conn: Connection, conversations: Select[tuple[str]]) -> None:
     conn.execute(
         update(conversation)
         .where(conversation.c.id.in_(conversations))
-        .values(state=None, fence=conversation.c.fence + 1, lease_until=FREE)
+        .values(state=None, outcome="", fence=conversation.c.fence + 1, lease_until=FREE)
     )
 
 

@@ -114,7 +114,7 @@ class HonestProcessor(MessageProcessor):
             "said_before": (tracker.latest_message.text or "") if tracker.latest_message else "",
             "answered": _has_answered(tracker),
             "in_fraud": told.startswith("fraud."),
-            "in_danger": told == "emergency",
+            "in_danger": "emergency" in (told, turn.context.get("reflex")),
             "repeat": turn.context.get("pending") == "repeat",
         }
         for_graph = UserMessage(shown, message.output_channel, message.sender_id, metadata={"house": house})

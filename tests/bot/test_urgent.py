@@ -111,6 +111,18 @@ async def test_an_emergency_whose_wake_was_lost_does_not_wait_behind_one_that_wa
     assert len(house.brain.asked) == asked
 
 
+@pytest.mark.parametrize("road", ["in its turn", "out of turn", "in a burst"])
+async def test_the_brain_is_told_that_the_house_itself_answered_the_message_before(house: House, road: str) -> None:
+    first = await house.hear(SOS)
+    if road == "out of turn":
+        await house.turns.answer_urgent(first.conversation)
+    if road != "in a burst":
+        await house.turns.drain(first.conversation)
+    await house.answer("没人帮我")
+    await house.answer("谢谢")
+    assert [turn["context"]["reflex"] for turn in house.brain.asked] == ["emergency", ""]
+
+
 # The sweeper ------------------------------------------------------------------------------------------------------
 
 

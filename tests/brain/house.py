@@ -240,7 +240,7 @@ def turn(text: str = "", **fields: Any) -> dict[str, Any]:
         "vector": None,
         "hits_decision": "none",
         "hits": [],
-        "context": {"pending": None, "cases": [], "last_speaker": "contact", "since": None},
+        "context": {"pending": None, "cases": [], "last_speaker": "contact", "reflex": "", "since": None},
         "state": None,
     }
     return body | fields

@@ -431,11 +431,14 @@ def test_what_is_over_does_not_go_on_with_the_fraud(brain: Child, language: str,
         ("en", "what should I do"),
     ],
 )
+@pytest.mark.parametrize("by", ["the brain", "the house"])
 def test_whoever_is_in_danger_still_is_told_so_again_and_not_about_money(
-    brain: Child, language: str, text: str
+    brain: Child, by: str, language: str, text: str
 ) -> None:
-    state = brain.turn(**press("/emergency"), language=language)["state"]
-    answer = brain.turn(text, state=state, language=language)
+    warned: dict[str, Any] = {"context": {"reflex": "emergency"}}
+    if by == "the brain":
+        warned = {"state": brain.turn(**press("/emergency"), language=language)["state"]}
+    answer = brain.turn(text, **warned, language=language)
     assert said(answer) == ["emergency"]
     assert "alert" in [effect["name"] for effect in answer["effects"]]
 
