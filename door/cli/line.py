@@ -82,18 +82,18 @@ class Line:
 
     async def greeting(self, seconds: float) -> None:
         """Takes what the house says first, so that it is nobody's answer."""
-        self.opening = (await self._collect(lambda frame: False, time.monotonic() + seconds)).replies
+        self.opening = (await self._collect(lambda frame: False, time.monotonic(), seconds)).replies
 
     async def ask(self, *, text: str = "", button: dict[str, str] | None = None) -> Answer:
         """Sends one message and waits for all replies to it; none within the timeout is an answer without replies."""
         cid = uuid.uuid4().hex
         said = {"payload": button["payload"], "title": button["title"]} if button else {"text": text}
         message = {"type": "msg", "cid": cid, **said}
-        until = time.monotonic() + self._timeout
-        await self._send(message)
         while True:
+            began = time.monotonic()
+            await self._send(message)
             answer = await self._collect(
-                lambda frame: frame.get("cid") == cid, until, again=lambda: self._send(message)
+                lambda frame: frame.get("cid") == cid, began, self._timeout, again=lambda: self._send(message)
             )
             if answer.error is None or answer.error["code"] != "too_many":
                 return answer
@@ -101,17 +101,20 @@ class Line:
                 self._waited = True
                 say("The house takes no more messages of one visitor for now; going on as it does.")
             await asyncio.sleep(RETRY)  # the message was not taken: the same one again, as every client does
-            until = time.monotonic() + self._timeout
-            await self._send(message)
 
     async def _collect(
-        self, mine: Callable[[dict[str, Any]], bool], until: float, again: Callable[[], Awaitable[None]] | None = None
+        self,
+        mine: Callable[[dict[str, Any]], bool],
+        began: float,
+        seconds: float,
+        again: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
-        """Replies until they are complete; `mine` knows the error frame of our message, `again` sends it anew."""
-        began = last = time.monotonic()
+        """Replies until they are complete or `seconds` since `began` are over; `mine` knows the error frame of our
+        message, `again` sends it anew."""
+        last = began
         replies: list[Reply] = []
         while True:
-            patience = until - time.monotonic()
+            patience = began + seconds - time.monotonic()
             if replies and not self._typing:
                 patience = min(patience, self._quiet)
             frame = await self._receive(patience, again)

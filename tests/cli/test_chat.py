@@ -79,7 +79,7 @@ async def test_each_line_gives_one_line_with_its_replies_and_the_greeting_is_nob
         ("一", ["echo 一"]),
         ("二", ["echo 二"]),
     ]
-    assert all(0 <= line["ms"] < 5000 for line in lines)
+    assert all(0 < line["ms"] < 40_000 for line in lines)
     assert lines[0]["replies"][0] == {"text": "echo 一", "buttons": [], "source": "", "entry": ""}
 
 
