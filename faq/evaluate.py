@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -251,19 +251,23 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one or other else 0.0
 
 
-def alike(texts: Sequence[frozenset[str]], least: float) -> Iterator[tuple[int, int]]:
-    """The places (earlier, later) of every two `texts` whose likeness is at least `least`, which is above 0.
+def alike(texts: Sequence[frozenset[str]], least: float) -> list[tuple[int, int]]:
+    """The places (earlier, later) of every two `texts` whose likeness is at least `least`, which is above 0; sorted.
 
-    Two such sets share one of the rarest pieces of each: only so many are looked up that the rest alone could not make
-    them alike (prefix filtering), which is a fiftieth of all comparisons.
+    Of two such sets the larger shares one of its rarest pieces with the rarest of the smaller: only so many are kept
+    and looked up that the rest alone could not make them alike (prefix filtering: Bayardo, Ma and Srikant, "Scaling Up
+    All Pairs Similarity Search", 2007). Of 39,572 examples 1.3 million pairs are compared, of 783 million.
     """
     times = Counter(piece for held in texts for piece in held)
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for later, held in enumerate(texts):
-        enough = math.ceil(least * len(held) - 1e-9)  # pieces that a text must share to be alike
-        rarest = sorted(held, key=lambda piece: (times[piece], piece))[: len(held) - enough + 1]
-        for earlier in sorted({n for piece in rarest for n in holders[piece]}):
-            if likeness(texts[earlier], held) >= least:
-                yield earlier, later
-        for piece in rarest:
-            holders[piece].append(later)
+    holders: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)  # size and place, the larger the later
+    found: list[tuple[int, int]] = []
+    for later in sorted(range(len(texts)), key=lambda n: len(texts[n])):
+        held, size = texts[later], len(texts[later])
+        rarest = sorted(held, key=lambda piece: (times[piece], piece))
+        enough = math.ceil(least * size - 1e-9)  # pieces that a smaller text has and must share to be alike
+        among = {n for piece in rarest[: size - enough + 1] for large, n in holders[piece] if large >= enough}
+        found += [(n, later) if n < later else (later, n) for n in among if likeness(texts[n], held) >= least]
+        shared = math.ceil(2 * least / (1 + least) * size - 1e-9)  # pieces that a larger one must share
+        for piece in rarest[: size - shared + 1]:
+            holders[piece].append((size, later))
+    return sorted(found)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain, permutations
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from core.model import Language
 from faq.entries import LANGUAGES, Content, Entry
-from faq.evaluate import grams, likeness
+from faq.evaluate import alike, grams, likeness
 from faq.findings import Finding, of_entry
 from faq.index import bare, readable, terms
 
@@ -89,21 +89,13 @@ def _phrasings(content: Content, language: Language) -> Iterator[_Phrasing]:
 
 def _look_alikes(content: Content, phrasings: list[_Phrasing]) -> Iterator[Finding]:
     """Phrasings that are nearly the same in two entries, or exactly the same in one."""
-    # Only those that share a piece can be alike; how many they share says how alike.
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for n, one in enumerate(phrasings):
-        shared = Counter(chain.from_iterable(holders[piece] for piece in one.pieces))
-        for m, both in sorted(shared.items()):
-            other = phrasings[m]
-            if both < ALIKE * (len(one.pieces) + len(other.pieces) - both):
-                continue
-            if not _meet(content.entries[one.entry], content.entries[other.entry]):
-                continue
-            if one.entry != other.entry or bare(one.text) == bare(other.text):
-                reason = f"“{one.text}” is nearly {other.entry}'s “{other.text}”"
-                yield of_entry(content, one.entry, "look-alike", reason, *one.place)
-        for piece in one.pieces:
-            holders[piece].append(n)
+    for m, n in alike([one.pieces for one in phrasings], ALIKE):
+        one, other = phrasings[n], phrasings[m]
+        if not _meet(content.entries[one.entry], content.entries[other.entry]):
+            continue
+        if one.entry != other.entry or bare(one.text) == bare(other.text):
+            reason = f"“{one.text}” is nearly {other.entry}'s “{other.text}”"
+            yield of_entry(content, one.entry, "look-alike", reason, *one.place)
 
 
 def _same_meanings(content: Content, phrasings: list[_Phrasing], vectors: Vectors) -> Iterator[Finding]:

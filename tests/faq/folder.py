@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from faq.entries import LANGUAGES, Content
-from faq.evaluate import grams
+from faq.evaluate import alike, grams
 from faq.files import taken
 from faq.making import Current, Maker
 from faq.responses import Args
@@ -89,25 +88,16 @@ def still(folder: Path, clock: Callable[[], datetime]) -> Still:
 
 def close(questions: Iterable[str], content: Content, limit: float = 0.7) -> list[tuple[str, str]]:
     """The questions that are nearly a phrasing, each with it: `limit` of the three-character pieces are the same."""
+    asked = list(questions)
     phrasings = [
-        (text, grams(text))
+        text
         for entry in content.entries.values()
         for language in LANGUAGES
         for text in (entry.question[language], *entry.phrasings[language])
     ]
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for n, (_, pieces) in enumerate(phrasings):
-        for piece in pieces:
-            holders[piece].append(n)
-    found: list[tuple[str, str]] = []
-    for question in questions:
-        pieces = grams(question)
-        shared = Counter(n for piece in pieces for n in holders.get(piece, ()))
-        for n, both in shared.items():
-            text, others = phrasings[n]
-            if both >= limit * (len(pieces) + len(others) - both):
-                found.append((question, text))
-    return found
+    both = [*asked, *phrasings]
+    pairs = alike([grams(text) for text in both], limit)
+    return [(both[n], both[m]) for n, m in pairs if n < len(asked) <= m]
 
 
 def edit(path: Path, old: str, new: str) -> None:

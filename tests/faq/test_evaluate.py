@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from faq.evaluate import (
     Case,
     Outcome,
     Question,
+    alike,
     ask,
     by_language,
     by_style,
@@ -22,6 +25,7 @@ from faq.evaluate import (
     collisions,
     figures,
     held_out,
+    likeness,
     line,
     questions,
     style,
@@ -200,6 +204,14 @@ def test_the_questions_to_tune_on_are_right_or_out_of_scope_in_both_languages() 
         spoken = [one for one in TUNING if one.language == language]
         assert sum(not one.expected for one in spoken) >= 50
         assert sum(bool(one.expected) for one in spoken) >= 80
+
+
+def test_texts_that_are_alike_are_those_that_comparing_all_with_all_finds() -> None:
+    chance = random.Random(1)
+    texts = [frozenset(chance.sample("abcdefgh", chance.randint(1, 8))) for _ in range(300)]
+    for least in (0.3, 0.5, 0.7, 1.0):
+        pairs = combinations(range(len(texts)), 2)
+        assert alike(texts, least) == [(n, m) for n, m in pairs if likeness(texts[n], texts[m]) >= least]
 
 
 def test_no_question_to_tune_on_is_close_to_a_phrasing() -> None:
