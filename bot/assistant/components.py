@@ -27,9 +27,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.classifier import Classifier, Known
+from bot.assistant.clauses import IN_A_CLAUSE
 from bot.assistant.contract import Hit
 from bot.assistant.reading import Meanings
-from bot.assistant.understanding import IN_A_CLAUSE, LABELS, Decision, Heard, Label, decide
+from bot.assistant.understanding import LABELS, Decision, Heard, Label, decide
 
 KNOWN = "TRAINING_KNOWN"  # names, in the environment, the file with what the house knows of the examples
 
@@ -112,7 +113,7 @@ class Understanding(GraphComponent, IntentClassifier):
             if house.get("said_before") == text:
                 house["said_before"] = plain
             ranking = self.rank(plain, house.pop("vector", None), house.get("hits_decision"), house.get("hits", ()))
-            decision = decide(Heard(text=plain, ranking=ranking, **house), self.likeliest) if house else _alone(ranking)
+            decision = decide(Heard(text=plain, ranking=ranking, **house), self.alone) if house else _alone(ranking)
             message.set(INTENT, {"name": decision.intent, "confidence": decision.confidence}, add_to_output=True)
             message.set(
                 "intent_ranking",
@@ -139,11 +140,12 @@ class Understanding(GraphComponent, IntentClassifier):
         best, scores = np.argsort(-chances, kind="stable").tolist(), chances.tolist()
         return [Label(name=self._classifier.labels[i], score=round(scores[i], 4)) for i in best]
 
-    def likeliest(self, texts: Sequence[str]) -> dict[str, float]:
-        """By the label it counts as: how likely it is for the likeliest of `texts`, each read alone."""
+    def alone(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """For each of `texts`, read alone, by the label it counts as: how likely it is."""
         counts = [LABELS.get(name, name) for name in self._classifier.labels]
         chances = self._classifier.chances(texts, [Known()] * len(texts))
-        return {one: float(chances[:, [c == one for c in counts]].sum(axis=1).max()) for one in IN_A_CLAUSE}
+        found = {one: chances[:, [c == one for c in counts]].sum(axis=1).tolist() for one in IN_A_CLAUSE}
+        return [{one: each[n] for one, each in found.items()} for n in range(len(texts))]
 
 
 def known_by_house(texts: Sequence[str]) -> tuple[list[str], list[tuple[Known, Known]]]:

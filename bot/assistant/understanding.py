@@ -3,16 +3,18 @@
 Precedence: safety (emergency, fraud in progress), then what the consumer wants of us (no more messages, a person), then
 their own case (complaint, case, status), then the FAQ, then everything else. Inside a form what was asked for comes
 before everything but safety, a brief and clear wish, and a question that the FAQ can answer. An emergency and a wish
-for a person count though they are one clause of a long story: each clause is also read alone.
+for a person count though they are one clause of a long story: each clause is also read alone, inside a form for an
+emergency where it asks for a story.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.assistant import case_wishes, forms
+from bot.assistant.clauses import IN_A_CLAUSE, ONE_WORD, PLAIN, REFERENCE, Clauses, Read
 from bot.assistant.contract import Hit
 
 QUESTION = "faq"  # the classifier's label for what an entry may answer
@@ -32,10 +34,6 @@ FIRST: Mapping[str, float] = {
     "status_lookup": 0.50,
 }
 SAFETY = frozenset({"emergency", "fraud_in_progress"})  # these interrupt a form however long the message
-# The probability from which one clause of several counts, read alone: in a long story that clause's words are few.
-# A fraud is told by the whole story.
-IN_A_CLAUSE: Mapping[str, float] = {"emergency": 0.95, "handoff": 0.90}
-CLAUSES_MAX = 16  # of a message that are read, half of them its last: bounds the cost
 
 # What an intent counts as where people are told and figures are kept; the rest are labels already.
 LABELS: Mapping[str, str] = {
@@ -118,12 +116,7 @@ _TERSE = re.compile(
     r"\W*t\W*", re.IGNORECASE
 )  # what an answer to a text message of ours may be; alone it stops nothing
 _TYPED_COMMAND = re.compile(r"[/／]\w+\s*([@{].*)?", re.DOTALL)  # what a button would send, but typed
-_BETWEEN_CLAUSES = re.compile(
-    r"(?:[，,。!！?？;；:：…\n~～—]|\.(?!\d))+|\s-+\s|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])"
-)
 _NUMBER = re.compile(r"\W*\d{1,2}\W*")  # while a list is open the house has made a button of it
-_ONE_WORD = re.compile(r"\W*(?:[\u4e00-\u9fff]{1,2}|[a-zA-Z]+)\W*")
-_REFERENCE = re.compile(r"⟦([^⟦⟧:]*)(?::[^⟦⟧]*)?⟧")  # stands for a number that was hidden; what it is comes first
 _LETTER = re.compile(r"[^\W\d_]")
 _TONGUES = re.compile(
     r"(?P<hant>繁体|正体|traditional)(?:中文|字| chinese)?|(?P<hans>简体|simplified)(?:中文|字| chinese)?|"
@@ -208,16 +201,13 @@ class Decision:
     values: dict[str, list[str]] = field(default_factory=dict)  # entity name → values
 
 
-# For what IN_A_CLAUSE has: how likely it is for the likeliest of some texts, each read alone.
-Likeliest = Callable[[Sequence[str]], Mapping[str, float]]
-
-
-def decide(heard: Heard, likeliest: Likeliest) -> Decision:
-    """What the message means; `why` says which rule decided, in one sentence. `likeliest` is asked of clauses."""
+def decide(heard: Heard, read: Read) -> Decision:
+    """What the message means; `why` says which rule decided, in one sentence. `read` is asked of clauses."""
     if _TYPED_COMMAND.fullmatch(heard.text):  # nothing that an intent or an entry was written for
         ranking = (Label(name=QUESTION, score=1.0), Label(name="", score=0.0))
         heard = replace(heard, ranking=ranking, hits=(), hits_decision="none")
-    return _inside(heard) if heard.asked else _outside(heard, likeliest)
+        read = _nothing
+    return _inside(heard, read) if heard.asked else _outside(heard, read)
 
 
 def public(decided: str, hits: Sequence[tuple[str, str]] = ()) -> str:
@@ -254,9 +244,13 @@ def _meant(heard: Heard) -> dict[str, Label]:
         chances[counts] = chances.get(counts, 0.0) + label.score * (COMMON if label.name == QUESTION else 1.0)
     total = max(1.0, sum(chances.values()))
     meant = {counts: Label(name=names[counts], score=chances[counts] / total) for counts in chances}
-    if _ONE_WORD.fullmatch(heard.text):
+    if ONE_WORD.fullmatch(heard.text):
         return {counts: label for counts, label in meant.items() if counts not in SAFETY or label.score >= ALARMING}
     return meant
+
+
+def _scores(meant: Mapping[str, Label]) -> dict[str, float]:
+    return {counts: label.score for counts, label in meant.items()}
 
 
 def _first(meant: Mapping[str, Label], among: Iterable[str], least: float = 0.0) -> Label | None:
@@ -269,30 +263,35 @@ def _likeliest(meant: Mapping[str, Label]) -> Label:
     return max(meant.values(), key=lambda label: label.score, default=Label(name=QUESTION, score=0.0))
 
 
-def clauses(text: str) -> list[str]:
-    """What stands between the marks of a text, at most CLAUSES_MAX, of a longer one the first and the last. Of a number
-    that was hidden only what it is."""
-    shown = _REFERENCE.sub(r"⟦\1⟧", text)
-    found = [clause for clause in map(str.strip, _BETWEEN_CLAUSES.split(shown)) if len(clause) > 1]
-    return found if len(found) <= CLAUSES_MAX else found[: CLAUSES_MAX // 2] + found[-CLAUSES_MAX // 2 :]
-
-
-def _in_a_clause(heard: Heard, first: Label | None, likeliest: Likeliest) -> Label | None:
-    """What one of several clauses says and comes before what the whole message says, `first`. Of danger and fraud the
-    whole message tells better which it is."""
+def _in_a_clause(heard: Heard, first: Label | None, clauses: Clauses, *, key: bool) -> Label | None:
+    """What one of several clauses says and comes before what the whole message says, `first`."""
     order = [*FIRST]
     whole = LABELS.get(first.name, first.name) if first else order[-1]
-    before = [one for one in IN_A_CLAUSE if whole not in SAFETY and order.index(one) < order.index(whole)]
-    if heard.in_danger and _OVER.search(heard.text):  # "the ambulance is here, we are safe"
-        before = [one for one in before if one not in SAFETY]
-    parts = clauses(heard.text)
-    if not before or len(parts) < 2:
-        return None
-    chances = likeliest(parts)
-    return next((Label(name=one, score=chances[one]) for one in before if chances[one] >= IN_A_CLAUSE[one]), None)
+    for one, enough in IN_A_CLAUSE.items():
+        if order.index(one) >= order.index(whole) or (one in SAFETY and _is_over(heard)):
+            continue
+        # What swindlers say sounds dangerous, and a code like one that they ask for.
+        if (chance := clauses.chance(one)) >= (PLAIN if key or whole in SAFETY else enough):
+            return Label(name=one, score=chance)
+    return None
 
 
-def _outside(heard: Heard, likeliest: Likeliest) -> Decision:
+def _is_hurt(meant: Mapping[str, Label], clauses: Clauses) -> bool:
+    """Whether it says so plainly that a life is in danger that it is of no other matter."""
+    danger = meant.get("emergency")
+    return (danger is not None and danger.score >= ALARMING) or clauses.chance("emergency") >= PLAIN
+
+
+def _is_over(heard: Heard) -> bool:
+    """Whether they tell that the danger they were in is: "the ambulance is here, we are safe"."""
+    return heard.in_danger and _OVER.search(heard.text) is not None
+
+
+def _nothing(texts: Sequence[str]) -> list[Mapping[str, float]]:
+    return [dict.fromkeys(IN_A_CLAUSE, 0.0)] * len(texts)
+
+
+def _outside(heard: Heard, read: Read) -> Decision:
     if _NUMBER.fullmatch(heard.text):
         return _own(heard, Label(name="menu", score=1.0), "a bare number without a list: the menu has numbers")
     if heard.other_language:
@@ -308,21 +307,24 @@ def _outside(heard: Heard, likeliest: Likeliest) -> Decision:
     key = case_wishes.is_key(heard.text)
     if not _worded(heard.text) and not key:
         return _own(heard, Label(name="menu", score=1.0), "no word in it: the menu tells what there is")
+    meant = _meant(heard)
+    clauses = Clauses(heard.text, read, _scores(meant))
     goes_on = forms.is_brief(heard.text) and not _OVER.search(heard.text)
     # A question that an entry answers is a matter of its own: a wrong alarm must not repeat itself.
     if heard.in_danger and goes_on and heard.hits_decision != "answer" and _STILL_IN_DANGER.search(heard.text):
         return _own(heard, Label(name="emergency", score=1.0), "on the danger that they have told of")
-    if heard.in_fraud and goes_on and _STILL_IN_FRAUD.search(heard.text):
+    if heard.in_fraud and goes_on and _STILL_IN_FRAUD.search(heard.text) and not _is_hurt(meant, clauses):
         return _own(heard, Label(name="fraud_in_progress", score=1.0), "on the fraud they are in the middle of")
+    if "handoff" in meant and clauses.refuse_a_person():
+        del meant["handoff"]
+    # A code reads like one that swindlers ask for.
+    first = _first(meant, FIRST) if not key else _first(meant, FIRST, ALARMING) or _first(meant, FIRST.keys() - SAFETY)
+    if clause := _in_a_clause(heard, first, clauses, key=key):
+        why = f"likely enough ({clause.score:.2f}) for one clause of it, read alone"
+        return _own(heard, clause, why, clauses.saying(clause.name))
     wish = case_wishes.wish(heard.text)
     if wish and key:
         return _own(heard, Label(name=wish, score=1.0), "the number or the code of a case, and what is wanted of it")
-    meant = _meant(heard)
-    # A code reads like one that swindlers ask for.
-    first = _first(meant, FIRST) if not key else _first(meant, FIRST, ALARMING) or _first(meant, FIRST.keys() - SAFETY)
-    where = "what comes before the FAQ"
-    if not key and (clause := _in_a_clause(heard, first, likeliest)):
-        first, where = clause, "one clause of it, read alone"
     if _is_legal(heard) and (first is None or first.name not in SAFETY):
         return _own(
             heard, Label(name="legal_question", score=1.0), "whether to go to court: no entry may advise on that"
@@ -330,7 +332,9 @@ def _outside(heard: Heard, likeliest: Likeliest) -> Decision:
     if wish and (first is None or first.name not in SAFETY):
         return _own(heard, Label(name=wish, score=1.0), "a case or a draft, by its words")
     if first:
-        return _own(heard, first, f"likely enough ({first.score:.2f}) for {where}")
+        # A manager of whom a story tells is none whom they ask for.
+        asked = clauses.saying("handoff") if first.name == "handoff" else ""
+        return _own(heard, first, f"likely enough ({first.score:.2f}) for what comes before the FAQ", asked)
     top = _likeliest(meant)
     if key and LABELS.get(top.name) not in ("case_update", "status_lookup"):
         return _own(heard, Label(name="status", score=1.0), "it names a case: where that stands")
@@ -358,7 +362,7 @@ def _outside(heard: Heard, likeliest: Likeliest) -> Decision:
     )
 
 
-def _inside(heard: Heard) -> Decision:
+def _inside(heard: Heard, read: Read) -> Decision:
     meant = _meant(heard)
     top = _likeliest(meant)
     if heard.other_language:
@@ -387,6 +391,10 @@ def _inside(heard: Heard) -> Decision:
     safety = _first(meant, SAFETY, SAFETY_IN_FORM)
     if safety and forms.is_safety(heard.text, heard.form, safety.name):
         return _own(heard, safety, f"safety ({safety.score:.2f}) interrupts every form")
+    if heard.asked in forms.STORY:
+        danger = Clauses(heard.text, read, _scores(meant), fewest=1).chance("emergency")
+        if danger >= PLAIN and not _is_over(heard):
+            return _own(heard, Label(name="emergency", score=danger), "one clause of what they tell, read alone")
     interrupts = forms.may_interrupt(heard.text, heard.form, heard.asked, top.name)
     if interrupts and top.score >= IN_FORM and brief:
         return _own(heard, top, f"a brief and clear wish ({top.score:.2f}) interrupts the form")
@@ -418,7 +426,7 @@ def _is_legal(heard: Heard) -> bool:
 
 def _worded(text: str) -> bool:
     """Whether there is a word in it, beside marks, figures and what was hidden."""
-    return _LETTER.search(_REFERENCE.sub("", text)) is not None
+    return _LETTER.search(REFERENCE.sub("", text)) is not None
 
 
 def _judged(text: str) -> str:
@@ -457,13 +465,14 @@ def _ask(heard: Heard, best: Hit, runner_up: str, why: str) -> Decision:
     )
 
 
-def _own(heard: Heard, top: Label, why: str) -> Decision:
+def _own(heard: Heard, top: Label, why: str, asked: str = "") -> Decision:
+    """`asked`: where it says whom they ask for, if not anywhere in the message."""
     best = heard.hits[0] if heard.hits_decision == "answer" and heard.hits else None
     runner_up = f"faq:{best.topic}:{best.id}" if best else _other(heard, top)
     values: dict[str, list[str]] = {}
     if top.name == "set_language" and (language := language_in(heard.text)):
         values["language"] = [language]
-    if top.name == "handoff" and (role := role_in(heard.text)):
+    if top.name == "handoff" and (role := role_in(asked or heard.text)):
         values["role"] = [role]
     return Decision(intent=top.name, label=top.name, confidence=top.score, runner_up=runner_up, why=why, values=values)
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
-from bot.assistant import understanding
-from bot.assistant.contract import Hit
 from bot.assistant.understanding import (
     DISTANT,
     FIRST,
@@ -24,49 +18,7 @@ from bot.assistant.understanding import (
     public,
     role_in,
 )
-
-QUESTION = "怎么查自己的信用报告？"
-
-
-def nothing(texts: Sequence[str]) -> dict[str, float]:
-    """No text says anything that matters when it is read alone."""
-    return dict.fromkeys(understanding.IN_A_CLAUSE, 0.0)
-
-
-def decide(message: Heard, likeliest: understanding.Likeliest = nothing) -> Decision:
-    return understanding.decide(message, likeliest)
-
-
-def hits(*scores: float) -> tuple[Hit, ...]:
-    return tuple(Hit(id=f"F{20 + i}", topic="topic", score=score) for i, score in enumerate(scores))
-
-
-def heard(name: str, score: float, **fields: Any) -> Heard:
-    """A message that the classifier takes for `name` with `score`, and half as likely for something else."""
-    runner = Label(name="runner", score=round(min(score, 1 - score) / 2, 4))
-    given: dict[str, Any] = {
-        "text": QUESTION,
-        "language": "zh",
-        "ranking": [Label(name=name, score=score), runner],
-        "hits_decision": "none",
-        "hits": (),
-        "asked": "",
-        "form": "",
-        "said_before": "",
-    }
-    return Heard(**(given | fields))
-
-
-def both(name: str, score: float, other: str, less: float, **fields: Any) -> Heard:
-    """A message that the classifier takes for `name`, and less likely for `other`."""
-    return heard(name, score, ranking=[Label(name=name, score=score), Label(name=other, score=less)], **fields)
-
-
-def found(decision: str, *scores: float) -> dict[str, Any]:
-    return {"hits_decision": decision, "hits": hits(*scores)}
-
-
-FORM = {"asked": "message_text", "form": "leave_message"}
+from tests.brain.hearing import FORM, QUESTION, both, decide, found, heard
 
 UNSURE = [Label(name="faq", score=0.3), *(Label(name=name, score=0.23) for name in ("abuse", "greet", "stop"))]
 OUTSIDE: list[tuple[str, Heard, str]] = [
@@ -104,79 +56,6 @@ OUTSIDE: list[tuple[str, Heard, str]] = [
     ("with values neither", heard("faq_x", 0.99, text='/faq{"id":"F22"}'), "faq:none"),
     ("but words after a slash are words", heard("stop", 0.99, text="／取消 吧"), "stop"),
 ]
-
-LONG = "房贷提前还了，银行还在扣款。能叫个人来看看吗？"
-LOUD = understanding.IN_A_CLAUSE
-CLAUSES: list[tuple[str, Heard, str, float, str]] = [
-    ("a wish in a question", heard("faq", 0.9, **found("answer", 0.9)), "handoff", LOUD["handoff"], "handoff"),
-    ("danger in a question", heard("faq", 0.9, **found("answer", 0.9)), "emergency", LOUD["emergency"], "emergency"),
-    ("a wish before a complaint", heard("complaint", 0.9), "handoff", LOUD["handoff"], "handoff"),
-    ("danger before a wish", heard("handoff", 0.9), "emergency", LOUD["emergency"], "emergency"),
-    ("a clause that hardly says it", heard("faq", 0.9, **found("answer", 0.9)), "handoff", 0.7, "faq:topic:F20"),
-    ("no wish before danger", heard("emergency", 0.3), "handoff", 1.0, "emergency"),
-    ("nor before fraud", heard("fraud_in_progress", 0.3), "handoff", 1.0, "fraud_in_progress"),
-    ("nor before no more messages", heard("opt_out", 0.6), "handoff", 1.0, "opt_out"),
-]
-
-
-@pytest.mark.parametrize(("message", "says", "score", "label"), [r[1:] for r in CLAUSES], ids=[r[0] for r in CLAUSES])
-def test_what_matters_most_counts_though_it_is_one_clause_of_many(
-    message: Heard, says: str, score: float, label: str
-) -> None:
-    def likeliest(texts: Sequence[str]) -> dict[str, float]:
-        assert list(texts) == understanding.clauses(LONG)
-        return nothing(texts) | {says: score}
-
-    assert decide(replace(message, text=LONG), likeliest).label == label
-
-
-def test_after_a_danger_that_is_over_no_clause_is_another_one() -> None:
-    def likeliest(texts: Sequence[str]) -> dict[str, float]:
-        return {"emergency": 1.0, "handoff": float("someone" in texts[-1])}
-
-    over = heard("thanks", 0.9, text="the ambulance arrived, we are safe", in_danger=True)
-    assert decide(over, likeliest).label == "thanks"
-    assert decide(replace(over, in_danger=False), likeliest).label == "emergency"
-    assert decide(replace(over, text=f"{over.text}, get me someone"), likeliest).label == "handoff"
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        heard("faq", 0.9, text=LONG, **FORM),
-        heard("faq", 0.9, text="房贷提前还了吗？"),
-        heard("emergency", 0.9, text=LONG),
-        heard("status", 0.9, text="Q2026-0001234-6，到哪一步了，查一下"),
-    ],
-    ids=["inside a form", "a single clause", "danger already", "the number of a case"],
-)
-def test_no_clause_is_read_alone_where_it_could_change_nothing(message: Heard) -> None:
-    def likeliest(texts: Sequence[str]) -> dict[str, float]:
-        raise AssertionError(texts)
-
-    decide(message, likeliest)
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", []),
-        ("！？…", []),
-        ("转人工", ["转人工"]),
-        ("你好，转人工。谢谢！", ["你好", "转人工", "谢谢"]),
-        ("我的卡丢了 帮我叫个人 谢谢", ["我的卡丢了", "帮我叫个人", "谢谢"]),
-        ("my card is gone, get me somebody", ["my card is gone", "get me somebody"]),
-        ("我的卡⟦card:1⟧被锁了：打⟦query-code:2⟧", ["我的卡⟦card⟧被锁了", "打⟦query-code⟧"]),
-        ("⟦card, 我", ["⟦card"]),
-        ("扣了59.4元.退给我...", ["扣了59.4元", "退给我"]),
-        ("." * 2000 + "⟧", []),
-        ("a well-known bank - call me", ["a well-known bank", "call me"]),
-        ("。".join(f"第{n}句" for n in range(40)), [f"第{n}句" for n in (*range(8), *range(32, 40))]),
-    ],
-)
-def test_clauses_stand_between_marks_the_first_and_the_last_of_many(text: str, parts: list[str]) -> None:
-    assert understanding.clauses(text) == parts
-
 
 STORY = "昨天我去银行" * 10
 INSIDE: list[tuple[str, Heard, str]] = [
