@@ -102,27 +102,31 @@ class NewsDesk:
         """Tells what is new, sees what became of what was told, and asks those who are to be asked."""
         now, limit = self._clock(), AT_ONCE + len(self._resting)
         for one in await self._store.read(lambda conn: news.untold(conn, limit=limit)):
-            await self._do(one.case_no, one.conversation, lambda conn, one=one: self._tell(conn, one, now))
+            await self._do(one.case_no, one.conversation, lambda conn, at, one=one: self._tell(conn, one, at))
         due = partial(notices.due, now=now, channels=self._channels, limit=limit)
         for sent in await self._store.read(due):
-            await self._do(sent.case_no, sent.home, lambda conn, sent=sent: self._follow(conn, sent, now))
+            await self._do(sent.case_no, sent.home, lambda conn, at, sent=sent: self._follow(conn, sent, at))
         later = self._later if self._opening(now) == now else [id for id in self._later if not self._is_telephone(id)]
         missed = partial(notices.missed, since=now - MISSED, channels=later, limit=limit)
         for late in await self._store.read(missed):
-            await self._do(late.case_no, late.home, lambda conn, late=late: self._tell_late(conn, late, now))
+            await self._do(late.case_no, late.home, lambda conn, at, late=late: self._tell_late(conn, late, at))
         if self._habits.follow_up_days and self._opening(now) == now:
             for one in await self._store.read(lambda conn: rating.due(conn, now=now, limit=limit)):
-                await self._do(one.case_no, one.conversation, lambda conn, one=one: self._ask(conn, one, now))
+                await self._do(one.case_no, one.conversation, lambda conn, at, one=one: self._ask(conn, one, at))
 
     async def _do(
-        self, case_no: str, home: ConversationId | None, op: Callable[[Connection], ConversationId | None]
+        self, case_no: str, home: ConversationId | None, op: Callable[[Connection, datetime], ConversationId | None]
     ) -> None:
-        """One case's step in a transaction of its own; one that breaks is told to people and stops no other."""
+        """One case's step in a transaction of its own; one that breaks is told to people and stops no other.
+
+        It is dated when it is done: by the time of the look, news that reached nobody could have ended before a message
+        that came first, and be told again as to somebody who has written since.
+        """
         if self._resting.get(case_no, 0.0) > time.monotonic():
             return
         self._resting.pop(case_no, None)
         try:
-            wrote = await self._store.write(op, home or "")
+            wrote = await self._store.write(lambda conn: op(conn, self._clock()), home or "")
         except LedgerBusy:
             return  # the ledger knows where it stood
         except Exception as e:

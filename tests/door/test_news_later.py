@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from cases import news
 from cases.model import Person
 from cases.states import Act
 from core.model import DeliveryState
@@ -49,6 +51,29 @@ async def test_what_reached_nobody_is_told_in_full_as_soon_as_they_write_again(d
     assert len(await desk.texts()) == 3
     assert await desk.standing() == [("later", "told")]
     assert len(await desk.tasks(case)) == 1
+
+
+async def test_who_wrote_while_we_looked_and_before_the_news_failed_has_not_come_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = await desk.case()
+    await desk.act(case, Act.ACCEPT)
+    await desk.news.look()
+    await desk.store.write(lambda conn: conn.execute(update(rows).values(state=DeliveryState.FAILED.value)))
+    written = {"last_at": desk.clock() + timedelta(seconds=1)}
+    await desk.store.write(lambda conn: conn.execute(update(conversation).values(written)))
+
+    def slow(conn: Connection, *, limit: int) -> list[news.Untold]:
+        desk.clock.forward(2)
+        return untold(conn, limit=limit)
+
+    untold = news.untold
+    with monkeypatch.context() as patched:
+        patched.setattr(news, "untold", slow)
+        await desk.news.look()
+    await desk.news.look()
+    assert await desk.standing() == [("talk", "undeliverable")]
+    assert len(await desk.texts()) == 1
 
 
 async def test_what_reached_nobody_is_told_along_with_the_next_news_and_not_after_it(desk: Desk) -> None:
